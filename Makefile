@@ -1,0 +1,194 @@
+# krait - state space models in small C.  GNU make.
+#
+#   make            the libraries and the command, into lib/
+#   make test       every test; T=mamba for those with mamba in their name
+#   make demo       a trained model writes a page of English
+#   make bench      measure; T=... chooses, ARGS=--quick is passed on
+#   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR=
+#   make uninstall  with the same settings
+#   make clean      remove what make made
+#
+#   CC=clang CFLAGS=-O3 AR=ar WERROR=1 V=1 (show commands) as usual
+#   OPENMP=1                 threads of its own for krait_run()
+#   SAN=address,undefined    build under sanitizers
+#   O=dir                    there instead of .build/ and lib/
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
+CFLAGS     ?= -O2 -g
+INSTALL    ?= install
+
+# ---- no change needed below ----
+
+# Every core, unless a -j or another make says otherwise.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+endif
+
+# The header is the one place a number of a version is written.
+number  = $(shell sed -n 's/^.define KRAIT_$(1)  *\([0-9]*\).*/\1/p' include/krait.h)
+VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call number,VERSION_PATCH)
+ABI     := $(call number,ABI)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+        -Wpointer-arith -Wwrite-strings -Wundef $(if $(WERROR),-Werror)
+
+# No flag here may change a number: each fma stands in the text, and files that need an
+# instruction set open a region for it there.
+KR_CFLAGS  := -std=c11 -fPIC -fvisibility=hidden -ffp-contract=off $(WARN)
+KR_LDFLAGS :=
+ifneq ($(OPENMP),)
+KR_CFLAGS  += -fopenmp
+KR_LDFLAGS += -fopenmp
+endif
+ifneq ($(SAN),)
+KR_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+KR_LDFLAGS += -fsanitize=$(SAN)
+else
+DEFS       := -Wl,-z,defs
+endif
+COMPILE     = $(CC) $(CPPFLAGS) $(CFLAGS) $(KR_CFLAGS)
+LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
+
+# Objects of different compilers never meet; other flags are compared in $(B)/flags.
+comma := ,
+space := $(subst ,, )
+CONFIG := $(strip $(notdir $(CC)) $(if $(OPENMP),openmp) $(SAN))
+CONFIG := $(subst $(comma),-,$(subst $(space),-,$(CONFIG)))
+B      := $(if $(O),$(O)/).build/$(CONFIG)
+L      := $(or $(O),lib)
+Q      := $(if $(V),,@)
+say     = @$(if $(V),:,echo "  $(1)")
+
+SRC      := $(sort $(wildcard src/*.c src/*/*.c))
+CLI      := $(filter src/cli/%,$(SRC))
+LIB      := $(filter-out src/cli/%,$(SRC))
+SUPPORT  := $(sort $(wildcard tests/support/*.c))
+TESTS    := $(filter-out tests/programs/% tests/bench/%, $(sort $(wildcard \
+            tests/*.c tests/*/test_*.c tests/layers/*.c)))
+PROGRAMS := $(sort $(wildcard tests/programs/*.c))
+BENCHES  := $(sort $(wildcard tests/bench/*.c))
+EXAMPLES := $(sort $(wildcard examples/*.c))
+
+objects   = $(patsubst %.c,$(B)/%.o,$(1))
+binaries  = $(patsubst %.c,$(B)/%,$(1))
+STATIC   := $(B)/libkrait.a
+SHARED   := $(B)/libkrait.so.$(VERSION)
+COMMAND  := $(if $(CLI),$(B)/krait)
+
+# lib/ holds what was made last, of whatever configuration; tests use $(B) alone.
+all: $(STATIC) $(SHARED) $(COMMAND)
+	@mkdir -p $(L)
+	@for file in $(^F); do \
+		cmp -s $(B)/$$file $(L)/$$file || { rm -f $(L)/$$file; cp $(B)/$$file $(L)/; }; \
+	done
+	@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI)
+	@ln -sf libkrait.so.$(ABI) $(L)/libkrait.so
+
+# ---- how things are made ----
+
+INCLUDE = -Isrc -Iinclude
+$(B)/tests/%.o:    INCLUDE = -Itests -Isrc -Iinclude
+$(B)/examples/%.o: INCLUDE = -Iinclude
+
+$(B)/%.o: %.c $(B)/flags Makefile
+	$(call say,cc $<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+# rm: ar would keep the object of a source that is gone.
+$(STATIC): $(call objects,$(LIB)) $(B)/sources
+	$(call say,ar $@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
+	$(call say,ld $@)
+	$(Q)$(LINK) -shared -Wl,-soname,libkrait.so.$(ABI) -Wl,--version-script=src/krait.map \
+		$(DEFS) -o $@ $(filter %.o,$^) -lm
+
+$(B)/krait: $(call objects,$(CLI)) $(STATIC)
+	$(call say,ld $@)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
+
+$(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
+	$(call say,ld $@)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
+
+# A program of the tests may name flags for its linker in <name>.flags.
+$(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
+$(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
+	$(call say,ld $@)
+	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
+
+$(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
+	$(call say,ld $@)
+	$(Q)$(LINK) -o $@ $^ -lm
+
+# Rewritten only when their text is another, so that what depends on them is made again.
+$(B)/flags:   export TEXT = $(COMPILE) $(LINK)
+$(B)/sources: export TEXT = $(SRC) $(SUPPORT)
+$(B)/flags $(B)/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
+
+# ---- what one does with them ----
+
+test: export BUILD   := $(B)
+test: export SOURCES := $(LIB)
+test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
+test: export COMPILE := $(COMPILE)
+test: export LINK    := $(LINK)
+test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
+test: export CC      := $(CC)
+test: export CXX     := $(CXX)
+test: $(B)/krait-test $(STATIC) $(SHARED) $(call binaries,$(PROGRAMS) $(EXAMPLES))
+	@tests/run.sh $(T)
+
+bench: $(call binaries,$(BENCHES)) $(COMMAND)
+	@for bench in $(call binaries,$(BENCHES)); do \
+		case $$bench in $(if $(T),*$(T)*,*)) $$bench $(ARGS) || exit 1;; esac; \
+	done
+
+BEGUN := $(shell date +%s)
+demo: all
+	@$(L)/krait generate examples/models/mamba-novels.gguf --prompt 'It was a ' \
+		--tokens 400 --seed 1 --temperature 0.8
+	@echo "$$(($$(date +%s) - $(BEGUN))) seconds from the word make"
+
+to_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+install: all
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(wildcard include/krait.h*) $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	ln -sf libkrait.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libkrait.so.$(ABI)
+	ln -sf libkrait.so.$(ABI) $(DESTDIR)$(LIBDIR)/libkrait.so
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(call to_prefix,$(LIBDIR))|' \
+		-e 's|@includedir@|$(call to_prefix,$(INCLUDEDIR))|' -e 's|@version@|$(VERSION)|' \
+		-e 's|@private@|$(if $(OPENMP),-fopenmp )-lm|' pkgconfig/krait.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/krait.pc
+	$(if $(COMMAND),$(INSTALL) -m 755 $(COMMAND) $(DESTDIR)$(BINDIR))
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/krait.h*))) \
+		$(addprefix $(DESTDIR)$(LIBDIR)/,libkrait.a libkrait.so libkrait.so.$(ABI) \
+		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait
+
+clean:
+	rm -rf $(if $(O),$(O)/).build $(L)/libkrait.a $(L)/libkrait.so* $(L)/krait
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+FORCE:
+.PHONY: all test bench demo install uninstall clean help FORCE
+.DELETE_ON_ERROR:
+
+-include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))

@@ -1,0 +1,24 @@
+/*
+ * commands.h - the commands of krait, and what they share.
+ *
+ * A command gets the arguments after its name and returns the exit status: 0, 1 if the
+ * work failed, 2 if it was asked for wrongly.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "krait.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+int command_info(int argc, char **argv);
+int command_run(int argc, char **argv);
+int command_generate(int argc, char **argv);
+int command_convert(int argc, char **argv);
+
+/* krait_model_open() with a progress bar; NULL after a complaint. */
+krait_model *model_open(const char *path);
+/* krait_model_get() of a key that is known; 0 if this library does not know it. */
+int64_t      model_number(const krait_model *model, int32_t key);
+
+#endif /* CLI_COMMANDS_H */

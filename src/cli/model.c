@@ -1,0 +1,45 @@
+/* model.c - how every command opens its model. */
+#include "cli/commands.h"
+
+#include <stddef.h>
+
+#include "cli/progress.h"
+#include "cli/show.h"
+
+static void warn(void *user, const char *text)
+{
+    const char **path = user;
+
+    complain(*path, "warning: %s", text);
+}
+
+krait_model *model_open(const char *path)
+{
+    krait_open_options options = { 0 };
+    krait_model       *model = NULL;
+    krait_message      message = { "" };
+    krait_status       status;
+    progress           bar;
+
+    options.size = sizeof options;
+    options.progress = progress_tick;
+    options.progress_user = &bar;
+    options.warn = warn;
+    options.warn_user = &path;
+    progress_begin(&bar, "reading", "B");
+    status = krait_model_open(&model, path, &options, &message);
+    progress_end(&bar);
+    if (status == KRAIT_ERR_CANCELLED)
+        complain(path, "interrupted while reading");
+    else if (status != KRAIT_OK)
+        complain_status(path, status, &message);
+    return model;
+}
+
+int64_t model_number(const krait_model *model, int32_t key)
+{
+    int64_t value = 0;
+
+    krait_model_get(model, key, &value);
+    return value;
+}

@@ -1,0 +1,108 @@
+/* progress.c - the line is redrawn in place, at most ten times a second. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "cli/progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/show.h"
+
+#define PATIENCE  0.5           /* seconds before the line appears */
+#define REDRAW    0.1
+#define BAR       24
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+/* A signal that is ignored, as by a shell's job in the background, stays so. */
+static void catch_signal(int number)
+{
+    struct sigaction action;
+
+    if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+        return;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = stop;
+    action.sa_flags = (int)SA_RESETHAND;
+    sigaction(number, &action, NULL);
+}
+
+void progress_catch(void)
+{
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
+}
+
+int progress_stopped(void)
+{
+    return stopped != 0;
+}
+
+double progress_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void progress_begin(progress *p, const char *what, const char *unit)
+{
+    memset(p, 0, sizeof *p);
+    p->what = what;
+    p->unit = unit;
+    p->begun = p->drawn = progress_clock();
+    p->terminal = isatty(STDERR_FILENO);
+}
+
+static void draw(const progress *p, uint64_t done, uint64_t total, double took)
+{
+    double      part = total ? (double)done / (double)total : 0;
+    double      rate = (double)done / took;
+    double      left = rate > 0 ? (double)(total - done) / rate : 0;
+    int         bytes = strcmp(p->unit, "B") == 0, full = (int)(part * BAR);
+    const char *amount = bytes ? show_bytes((uint64_t)rate) : show_count((uint64_t)rate);
+
+    fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%  %s%s%s/s", p->what, full,
+            "########################", BAR - full, "", 100 * part, amount,
+            bytes ? "" : " ", bytes ? "" : p->unit);
+    if (rate > 0)
+        fprintf(stderr, "  %.0f:%02d left", (double)((uint64_t)left / 60),
+                (int)((uint64_t)left % 60));
+    fputs("\033[K", stderr);
+    fflush(stderr);
+}
+
+int32_t progress_tick(void *user, uint64_t done, uint64_t total)
+{
+    progress *p = user;
+
+    if (p->terminal) {
+        double now = progress_clock();
+
+        done = done < total ? done : total;
+        if (now - p->begun > PATIENCE && now - p->drawn > REDRAW) {
+            draw(p, done, total, now - p->begun);
+            p->drawn = now;
+            p->shown = 1;
+        }
+    }
+    return stopped != 0;
+}
+
+double progress_end(progress *p)
+{
+    if (p->shown)
+        fputs("\r\033[K", stderr);
+    p->shown = 0;
+    return progress_clock() - p->begun;
+}

@@ -1,0 +1,22 @@
+/* fail.c - messages: printf's integers and strings obey no locale. */
+#include "core/fail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+krait_status kr_fail(krait_message *message, krait_status status, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!message)
+        return status;
+    va_start(arguments, format);
+    vsnprintf(message->text, sizeof message->text, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+krait_status kr_fail_memory(krait_message *message)
+{
+    return kr_fail(message, KRAIT_ERR_MEMORY, "out of memory, or over the caller's max_bytes");
+}

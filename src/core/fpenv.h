@@ -1,0 +1,70 @@
+/*
+ * fpenv.h - round to nearest, no flush to zero, no traps; and the host's setting back after.
+ *
+ * Every public call that computes stands between enter and leave, so that a host which plays
+ * with rounding or flushes denormals gets the same numbers as one that does not.
+ */
+#ifndef KR_FPENV_H
+#define KR_FPENV_H
+
+#include "core/build.h"
+
+#if (defined(__x86_64__) || defined(__SSE__)) && defined(__GNUC__)
+
+typedef uint32_t kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    uint32_t host, ours = 0x1f80;       /* MXCSR: all masked, nearest, no FTZ, no DAZ */
+
+    __asm__ volatile("stmxcsr %0" : "=m"(host) : : "memory");
+    __asm__ volatile("ldmxcsr %0" : : "m"(ours) : "memory");
+    return host;
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(host) : "memory");
+}
+
+#elif defined(__aarch64__) && defined(__GNUC__)
+
+typedef uint64_t kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    uint64_t host, ours = 0;            /* FPCR */
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(host) : : "memory");
+    __asm__ volatile("msr fpcr, %0" : : "r"(ours) : "memory");
+    return host;
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(host) : "memory");
+}
+
+#else
+
+#include <fenv.h>
+
+typedef fenv_t kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    fenv_t host;
+
+    fegetenv(&host);
+    fesetenv(FE_DFL_ENV);
+    return host;
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    fesetenv(&host);
+}
+
+#endif
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * kernels.h - the few loops in which all time is spent, one table of them per instruction set.
+ *
+ * plain.c defines what each does, bit for bit; every other table must do exactly that
+ * (tests/kernels compares them with ==).  Kernels never allocate, fail or call the system;
+ * arguments are checked far above.  Strides are in floats.
+ */
+#ifndef KR_KERNELS_H
+#define KR_KERNELS_H
+
+#include "core/build.h"
+#include "krait.h"
+
+/* A matrix of weights in panels (pack.h): y = W x, W is [outputs][inputs]. */
+typedef struct kr_matrix {
+    const void *data;           /* aligned to 64; NULL: absent */
+    size_t      outputs, inputs;
+    int32_t     type;           /* KRAIT_F32, F16, BF16, Q8_0 */
+} kr_matrix;
+
+enum {
+    KR_SEGMENT = 256,           /* terms of one chain of a product */
+    KR_BLOCK   = 32             /* numbers that share one scale */
+};
+
+/* 32 activations as integers: x is about scale * q.  The sum of q serves unsigned products. */
+typedef struct kr_q8 {
+    float   scale;
+    int32_t sum;
+    int8_t  q[KR_BLOCK];
+} kr_q8;
+
+/* y[r][o] = bias[o] + sum over k of w[o][k] x[r][k]. */
+typedef struct kr_product {
+    const kr_matrix *w;
+    const float     *bias;      /* [outputs] or NULL */
+    const float     *x;         /* [rows][inputs]; float types */
+    size_t           x_stride;
+    const kr_q8     *q;         /* [rows][inputs / 32]; Q8_0 */
+    float           *y;         /* [rows][outputs] */
+    size_t           y_stride, rows;
+} kr_product;
+
+/* Depthwise causal convolution: y[t][c] = bias[c] + sum over k of w[c][k] x[t - taps + 1 + k][c]. */
+typedef struct kr_conv {
+    const float *w;             /* [channels / 16][taps][16] */
+    const float *bias;          /* [channels] or NULL */
+    const float *x;             /* [rows][channels] */
+    size_t       x_stride;
+    const float *window;        /* [taps - 1][window_stride]: the rows before, oldest first */
+    size_t       window_stride;
+    float       *y;
+    size_t       y_stride, rows, channels, taps;
+    int          silu;          /* apply it to y */
+} kr_conv;
+
+/*
+ * Mamba's selective scan with its output gate, for one stream:
+ * h[c][n] = exp(dt[c] a[c][n]) h[c][n] + dt[c] x[c] b[n];  y[c] = (sum over n of c[n] h[c][n] + d[c] x[c]) silu(z[c]).
+ */
+typedef struct kr_selective {
+    const float *a;             /* [channels / 16][states][16] */
+    const float *d;             /* [channels] */
+    const float *x, *dt, *z;    /* [rows][channels]; z NULL: no gate */
+    size_t       x_stride, dt_stride, z_stride;
+    const float *b, *c;         /* [rows][states] */
+    size_t       bc_stride;
+    float       *h;             /* [channels / 16][states][16], updated */
+    float       *y;             /* [rows][channels], not x, dt or z */
+    size_t       y_stride, rows, channels, states;
+} kr_selective;
+
+enum { KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_ACTIVATIONS };
+
+typedef struct kr_kernels {
+    const char *name;
+    void (*product_f32)(const kr_product *p);
+    void (*product_f16)(const kr_product *p);
+    void (*product_bf16)(const kr_product *p);
+    void (*product_q8_0)(const kr_product *p);
+    /* [rows][inputs] -> [rows][inputs / 32]; inputs is a multiple of 32. */
+    void (*quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs);
+    void (*conv)(const kr_conv *p);
+    void (*selective)(const kr_selective *p);
+    /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows. */
+    void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
+    /* In place: KR_SILU, ... */
+    void (*activate)(float *x, size_t count, int kind);
+    /* y += x */
+    void (*add)(float *y, const float *x, size_t count);
+} kr_kernels;
+
+/* The table by that name if it is built in and this CPU has it, else NULL. */
+const kr_kernels *kr_kernels_named(const char *name);
+/* The best one for this CPU. */
+const kr_kernels *kr_kernels_best(void);
+extern const kr_kernels kr_kernels_plain;
+
+/* The product for w's type. */
+KR_INLINE void kr_kernels_product(const kr_kernels *k, const kr_product *p)
+{
+    switch (p->w->type) {
+    case KRAIT_F32:  k->product_f32(p); break;
+    case KRAIT_F16:  k->product_f16(p); break;
+    case KRAIT_BF16: k->product_bf16(p); break;
+    default:         k->product_q8_0(p); break;
+    }
+}
+
+#endif

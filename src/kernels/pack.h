@@ -1,0 +1,69 @@
+/*
+ * pack.h - how weights lie in memory: panels of 16 outputs, four panels side by side.
+ *
+ * A strip holds up to four panels.  Float types: [input][panel][16], so that one step of all
+ * 64 sums reads 64 neighbours, and a matrix-vector product reads memory as one stream.  Q8_0:
+ * for every block of 32 inputs a record of [panel][16] half scales and then
+ * [input / 4][panel][16][4] weights, stored with 128 added.  The last strip has the panels that
+ * are left; missing outputs are zero.  These bytes are also the file form (--layout panels).
+ */
+#ifndef KR_PACK_H
+#define KR_PACK_H
+
+#include "core/bits.h"
+#include "kernels/kernels.h"
+
+enum { KR_STRIP = 64, KR_Q8_RECORD = KR_BLOCK + 2 };    /* outputs; bytes of a record per output */
+
+/* Outputs of the strip that holds 'output', padded to whole panels. */
+KR_INLINE size_t kr_pack_width(const kr_matrix *w, size_t output)
+{
+    return kr_min(kr_pad16(w->outputs) - output / KR_STRIP * KR_STRIP, KR_STRIP);
+}
+
+/* Where a number of a float type stands, in numbers. */
+KR_INLINE size_t kr_pack_index(const kr_matrix *w, size_t output, size_t input)
+{
+    return output / KR_STRIP * KR_STRIP * w->inputs + input * kr_pack_width(w, output) +
+           output % KR_STRIP;
+}
+
+KR_INLINE const unsigned char *kr_pack_q8_record(const kr_matrix *w, size_t output, size_t block)
+{
+    size_t strip = output / KR_STRIP * KR_STRIP * (w->inputs / KR_BLOCK);
+
+    return (const unsigned char *)w->data +
+           (strip + block * kr_pack_width(w, output)) * KR_Q8_RECORD;
+}
+
+KR_INLINE uint16_t kr_pack_q8_scale(const kr_matrix *w, const unsigned char *record, size_t output)
+{
+    (void)w;
+    return kr_load_u16(record + 2 * (output % KR_STRIP));
+}
+
+/* Where in a record the weight for input k of the block stands. */
+KR_INLINE size_t kr_pack_q8_at(const kr_matrix *w, size_t output, size_t k)
+{
+    size_t width = kr_pack_width(w, output);
+
+    return 2 * width + (k / 4 * width + output % KR_STRIP) * 4 + k % 4;
+}
+
+KR_INLINE int kr_pack_q8_weight(const kr_matrix *w, const unsigned char *record, size_t output,
+                                size_t k)
+{
+    return (int)record[kr_pack_q8_at(w, output, k)] - 128;
+}
+
+/*
+ * Pack outputs from..to-1 (from is a multiple of 64; to too, or all of them) of a row-major
+ * little-endian tensor of w's type into 'panels', where w->data will point.
+ */
+void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
+                  size_t to);
+
+/* One row of the matrix as floats: an embedding. */
+void kr_pack_read_row(const kr_matrix *w, size_t output, float *row);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * plain.c - what every kernel does, in loops one can read.
+ *
+ * This text is the definition: the order of every sum and the place of every rounding.  The
+ * vector tables are written apart from it, so that a slip is not in both.
+ */
+#include "core/real.h"
+#include "kernels/kernels.h"
+#include "kernels/pack.h"
+
+typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
+
+static float plain_f32(const kr_matrix *w, size_t output, size_t input)
+{
+    return ((const float *)w->data)[kr_pack_index(w, output, input)];
+}
+
+static float plain_f16(const kr_matrix *w, size_t output, size_t input)
+{
+    return kr_float_of_half(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+}
+
+static float plain_bf16(const kr_matrix *w, size_t output, size_t input)
+{
+    return kr_float_of_bfloat(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+}
+
+/* One chain of fma over ascending k in segments of 256 terms; segments are added in order. */
+KR_INLINE float plain_dot(const kr_product *p, const float *x, size_t output, plain_weight *weight)
+{
+    float total = 0;
+
+    for (size_t from = 0; from < p->w->inputs; from += KR_SEGMENT) {
+        size_t to = kr_min(p->w->inputs, from + KR_SEGMENT);
+        float  sum = 0;
+
+        for (size_t k = from; k < to; k++)
+            sum = kr_fma(weight(p->w, output, k), x[k], sum);
+        total = total + sum;
+    }
+    return total;
+}
+
+KR_INLINE void plain_product(const kr_product *p, plain_weight *weight)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t o = 0; o < p->w->outputs; o++) {
+            float sum = plain_dot(p, p->x + r * p->x_stride, o, weight);
+
+            p->y[r * p->y_stride + o] = p->bias ? sum + p->bias[o] : sum;
+        }
+}
+
+static void plain_product_f32(const kr_product *p)  { plain_product(p, plain_f32); }
+static void plain_product_f16(const kr_product *p)  { plain_product(p, plain_f16); }
+static void plain_product_bf16(const kr_product *p) { plain_product(p, plain_bf16); }
+
+/* Per block the exact integer sum, the product of the scales rounded once, one fma. */
+static void plain_product_q8_0(const kr_product *p)
+{
+    size_t blocks = p->w->inputs / KR_BLOCK;
+
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t o = 0; o < p->w->outputs; o++) {
+            float total = 0;
+
+            for (size_t b = 0; b < blocks; b++) {
+                const kr_q8         *x = &p->q[r * blocks + b];
+                const unsigned char *w = kr_pack_q8_record(p->w, o, b);
+                float   scale = kr_float_of_half(kr_pack_q8_scale(p->w, w, o)) * x->scale;
+                int32_t sum = 0;
+
+                for (size_t k = 0; k < KR_BLOCK; k++)
+                    sum += kr_pack_q8_weight(p->w, w, o, k) * x->q[k];
+                total = kr_fma((float)sum, scale, total);
+            }
+            p->y[r * p->y_stride + o] = p->bias ? total + p->bias[o] : total;
+        }
+}
+
+/* q = x * (127 / max) to the nearest even integer; a block with NaN or infinity has scale NaN. */
+static void plain_quantize_block(kr_q8 *q, const float *x)
+{
+    uint32_t most = 0;
+    float    max, inverse;
+
+    for (size_t k = 0; k < KR_BLOCK; k++) {
+        uint32_t magnitude = kr_bits_of(x[k]) & 0x7fffffffu;
+
+        most = magnitude > most ? magnitude : most;
+    }
+    max = kr_float_of(most);
+    *q = (kr_q8){ 0 };
+    if (most >= 0x7f800000u) {
+        q->scale = kr_float_of(0x7fc00000u);
+        return;
+    }
+    if (max < KR_TINY)
+        return;
+    inverse = 127.0f / max;
+    q->scale = max / 127.0f;
+    for (size_t k = 0; k < KR_BLOCK; k++) {
+        q->q[k] = (int8_t)((x[k] * inverse + KR_ROUND) - KR_ROUND);
+        q->sum += q->q[k];
+    }
+}
+
+static void plain_quantize(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < inputs; k += KR_BLOCK)
+            plain_quantize_block(q++, x + r * x_stride + k);
+}
+
+/* One chain from the bias, the oldest row first. */
+static void plain_conv(const kr_conv *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t c = 0; c < p->channels; c++) {
+            const float *w = p->w + c / KR_LANES * p->taps * KR_LANES + c % KR_LANES;
+            float        sum = p->bias ? p->bias[c] : 0.0f;
+
+            for (size_t k = 0; k < p->taps; k++) {
+                size_t at = t + k;      /* in the window followed by x */
+                float  x = at < p->taps - 1 ? p->window[at * p->window_stride + c]
+                                            : p->x[(at - (p->taps - 1)) * p->x_stride + c];
+
+                sum = kr_fma(w[k * KR_LANES], x, sum);
+            }
+            p->y[t * p->y_stride + c] = p->silu ? kr_silu(sum) : sum;
+        }
+}
+
+/* The states of a channel are summed in one chain, ascending; then d x, then the gate. */
+static void plain_selective(const kr_selective *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t c = 0; c < p->channels; c++) {
+            size_t       at = c / KR_LANES * p->states * KR_LANES + c % KR_LANES;
+            const float *b = p->b + t * p->bc_stride, *read = p->c + t * p->bc_stride;
+            float        dt = p->dt[t * p->dt_stride + c], x = p->x[t * p->x_stride + c];
+            float        dtx = dt * x, y = 0;
+
+            for (size_t n = 0; n < p->states; n++, at += KR_LANES) {
+                float decay = kr_expf(dt * p->a[at]);
+
+                p->h[at] = kr_flush(kr_fma(decay, p->h[at], dtx * b[n]));
+                y = kr_fma(read[n], p->h[at], y);
+            }
+            y = kr_fma(p->d[c], x, y);
+            p->y[t * p->y_stride + c] = p->z ? y * kr_silu(p->z[t * p->z_stride + c]) : y;
+        }
+}
+
+/* The squares are summed in 16 chains by index modulo 16, folded by halves. */
+static void plain_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows,
+                           size_t width)
+{
+    for (; rows > 0; rows--, x += width, y += width) {
+        float sum[KR_LANES] = { 0 }, factor;
+
+        for (size_t k = 0; k < width; k++)
+            sum[k % KR_LANES] = kr_fma(x[k], x[k], sum[k % KR_LANES]);
+        for (size_t half = KR_LANES / 2; half > 0; half /= 2)
+            for (size_t j = 0; j < half; j++)
+                sum[j] = sum[j] + sum[j + half];
+        factor = 1.0f / kr_sqrt(sum[0] / (float)width + eps);
+        for (size_t k = 0; k < width; k++)
+            y[k] = x[k] * factor * w[k];
+    }
+}
+
+static float plain_activation(float x, int kind)
+{
+    switch (kind) {
+    case KR_SILU:     return kr_silu(x);
+    case KR_SIGMOID:  return kr_sigmoid(x);
+    case KR_SOFTPLUS: return kr_softplus(x);
+    default:          return 0.0f > x ? 0.0f : x;
+    }
+}
+
+static void plain_activate(float *x, size_t count, int kind)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = plain_activation(x[i], kind);
+}
+
+static void plain_add(float *y, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = y[i] + x[i];
+}
+
+const kr_kernels kr_kernels_plain = {
+    "plain",
+    plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
+    plain_quantize, plain_conv, plain_selective, plain_rms_norm, plain_activate, plain_add,
+};

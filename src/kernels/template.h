@@ -1,0 +1,402 @@
+/*
+ * template.h - every kernel over the vector words of one instruction set.
+ *
+ * Included once by each <isa>.c inside its target region, after its words and KR_NAME, which
+ * makes the names its own.  plain.c says what each kernel computes; here the same operations
+ * are done on KR_V outputs or channels at once.  Tiles have constant sizes, given as constant
+ * arguments to functions that are always inlined, so that their sums live in registers.
+ */
+
+/* ---- elementary functions: core/real.h, word by word ----------------------------- */
+
+KR_INLINE V KR_NAME(v_exp)(V x)
+{
+    V clamped = V_MAX(V_SET(KR_EXP_LOW), V_MIN(V_SET(KR_EXP_HIGH), x));
+    V shifted = V_FMA(clamped, V_SET(KR_LOG2_E), V_SET(KR_ROUND));
+    V n = V_SUB(shifted, V_SET(KR_ROUND));
+    V r = V_FMA(n, V_SET(-KR_LN2_HIGH), clamped), p;
+
+    r = V_FMA(n, V_SET(-KR_LN2_LOW), r);
+    p = V_FMA(V_SET(KR_EXP_6), r, V_SET(KR_EXP_5));
+    p = V_FMA(p, r, V_SET(KR_EXP_4));
+    p = V_FMA(p, r, V_SET(KR_EXP_3));
+    p = V_FMA(p, r, V_SET(KR_EXP_2));
+    p = V_FMA(p, r, V_SET(1.0f));
+    p = V_FMA(p, r, V_SET(1.0f));
+    return V_MUL(p, V_POWER(shifted));
+}
+
+KR_INLINE V KR_NAME(v_sigmoid)(V x)
+{
+    return V_DIV(V_SET(1.0f), V_ADD(V_SET(1.0f), KR_NAME(v_exp)(V_NEGATE(x))));
+}
+
+KR_INLINE V KR_NAME(v_silu)(V x)
+{
+    return V_DIV(x, V_ADD(V_SET(1.0f), KR_NAME(v_exp)(V_NEGATE(x))));
+}
+
+KR_INLINE V KR_NAME(v_softplus)(V x)
+{
+    V e = KR_NAME(v_exp)(V_NEGATE(V_ABS(x)));
+    V s = V_DIV(e, V_ADD(V_SET(2.0f), e)), z = V_MUL(s, s), p;
+
+    p = V_FMA(V_SET(KR_ATANH_4), z, V_SET(KR_ATANH_3));
+    p = V_FMA(p, z, V_SET(KR_ATANH_2));
+    p = V_FMA(p, z, V_SET(KR_ATANH_1));
+    p = V_MUL(p, z);
+    s = V_ADD(s, s);
+    return V_ADD(V_MAX(V_ZERO(), x), V_FMA(s, p, s));
+}
+
+/* n of KR_V numbers; n == KR_V is a constant where it matters and costs nothing. */
+KR_INLINE V KR_NAME(v_load)(const float *p, size_t n)
+{
+    return n == KR_V ? V_LOAD(p) : V_LOAD_N(p, n);
+}
+
+KR_INLINE void KR_NAME(v_store)(float *p, V a, size_t n)
+{
+    if (n == KR_V)
+        V_STORE(p, a);
+    else
+        V_STORE_N(p, a, n);
+}
+
+/* ---- products with float weights ---------------------------------------------------- */
+
+enum { KR_NAME(PER_PANEL) = 16 / KR_V };        /* vectors in a panel of 16 outputs */
+
+/* One strip of a product: where it is, and how wide. */
+typedef struct KR_NAME(strip) {
+    size_t output, width;       /* its first output; outputs with padding */
+} KR_NAME(strip);
+
+/* The end of a segment: add to what is there, at the very end the bias, and store. */
+KR_INLINE void KR_NAME(finish)(const kr_product *p, float *y, size_t output, V sum, int first,
+                               int last)
+{
+    size_t left = p->w->outputs - output, n = left < KR_V ? left : KR_V;
+
+    sum = V_ADD(first ? V_ZERO() : KR_NAME(v_load)(y, n), sum);
+    if (last && p->bias)
+        sum = V_ADD(sum, KR_NAME(v_load)(p->bias + output, n));
+    KR_NAME(v_store)(y, sum, n);
+}
+
+#define W_NAME(name) KR_NAME(name##_f32)
+#define W_TYPE       float
+#define W_LOAD(p)    V_LOAD(p)
+#include "kernels/template_product.h"
+
+#define W_NAME(name) KR_NAME(name##_f16)
+#define W_TYPE       uint16_t
+#define W_LOAD(p)    V_HALF(p)
+#include "kernels/template_product.h"
+
+#define W_NAME(name) KR_NAME(name##_bf16)
+#define W_TYPE       uint16_t
+#define W_LOAD(p)    V_BFLOAT(p)
+#include "kernels/template_product.h"
+
+/* ---- products with Q8_0 weights ----------------------------------------------------- */
+
+/* 'rows' rows by 'panels' panels, over all blocks. */
+KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip, size_t width,
+                                size_t output, size_t row, const size_t rows, const size_t panels)
+{
+    const size_t vectors = panels * KR_NAME(PER_PANEL);
+    const size_t blocks = p->w->inputs / KR_BLOCK, shift = output % KR_STRIP;
+    const kr_q8 *q = p->q + row * blocks;
+    V            total[KR_Q8_ROWS][8];
+
+    KR_UNROLL
+    for (size_t r = 0; r < rows; r++)
+        KR_UNROLL
+        for (size_t j = 0; j < vectors; j++)
+            total[r][j] = V_ZERO();
+    for (size_t b = 0; b < blocks; b++, strip += width * KR_Q8_RECORD) {
+        const unsigned char *weights = strip + 2 * width + 4 * shift;
+        I                    sum[KR_Q8_ROWS][8];
+
+        KR_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            KR_UNROLL
+            for (size_t j = 0; j < vectors; j++)
+                sum[r][j] = Q_START(q[r * blocks + b].sum);
+        KR_UNROLL
+        for (size_t k = 0; k < KR_BLOCK / 4; k++)
+            KR_UNROLL
+            for (size_t j = 0; j < vectors; j++) {
+                I w = Q_WEIGHTS(weights + (k * width + j * KR_V) * 4);
+
+                KR_UNROLL
+                for (size_t r = 0; r < rows; r++)
+                    sum[r][j] = Q_DOT(sum[r][j], w, Q_INPUTS(q[r * blocks + b].q + 4 * k));
+            }
+        KR_UNROLL
+        for (size_t j = 0; j < vectors; j++) {
+            V scale = V_HALF(strip + 2 * (shift + j * KR_V));
+
+            KR_UNROLL
+            for (size_t r = 0; r < rows; r++)
+                total[r][j] = V_FMA(I_FLOAT(sum[r][j]), V_MUL(scale, V_SET(q[r * blocks + b].scale)),
+                                    total[r][j]);
+        }
+    }
+    KR_UNROLL
+    for (size_t r = 0; r < rows; r++)
+        KR_UNROLL
+        for (size_t j = 0; j < vectors; j++) {
+            size_t at = output + j * KR_V;
+            float *y = p->y + (row + r) * p->y_stride + at;
+
+            if (at >= p->w->outputs)
+                continue;
+            if (p->w->outputs - at >= KR_V)
+                V_STORE(y, p->bias ? V_ADD(total[r][j], V_LOAD(p->bias + at)) : total[r][j]);
+            else {
+                size_t n = p->w->outputs - at;
+
+                V_STORE_N(y, p->bias ? V_ADD(total[r][j], V_LOAD_N(p->bias + at, n)) : total[r][j], n);
+            }
+        }
+}
+
+static void KR_NAME(product_q8_0)(const kr_product *p)
+{
+    for (size_t o = 0; o < p->w->outputs; o += KR_STRIP) {
+        const unsigned char *strip = kr_pack_q8_record(p->w, o, 0);
+        size_t               width = kr_pack_width(p->w, o), row = 0, at;
+
+        for (; row + KR_Q8_ROWS <= p->rows; row += KR_Q8_ROWS) {
+            for (at = 0; at + KR_Q8_PANELS * 16 <= width; at += KR_Q8_PANELS * 16)
+                KR_NAME(q8_tile)(p, strip, width, o + at, row, KR_Q8_ROWS, KR_Q8_PANELS);
+            for (; at < width; at += 16)
+                KR_NAME(q8_tile)(p, strip, width, o + at, row, KR_Q8_ROWS, 1);
+        }
+        for (; row < p->rows; row++) {
+            for (at = 0; at + KR_Q8_ONE_PANELS * 16 <= width; at += KR_Q8_ONE_PANELS * 16)
+                KR_NAME(q8_tile)(p, strip, width, o + at, row, 1, KR_Q8_ONE_PANELS);
+            for (; at < width; at += 16)
+                KR_NAME(q8_tile)(p, strip, width, o + at, row, 1, 1);
+        }
+    }
+}
+
+static void KR_NAME(quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs)
+{
+    for (size_t i = 0; i < rows * (inputs / KR_BLOCK); i++) {
+        const float *from = x + i / (inputs / KR_BLOCK) * x_stride + i % (inputs / KR_BLOCK) * KR_BLOCK;
+        int32_t      magnitudes[KR_V], whole[KR_BLOCK], most = 0;
+        I            top = I_ZERO();
+        float        max, inverse;
+
+        for (size_t k = 0; k < KR_BLOCK; k += KR_V)
+            top = I_MAX(top, I_MAGNITUDE(V_LOAD(from + k)));
+        I_STORE(magnitudes, top);
+        for (size_t k = 0; k < KR_V; k++)
+            most = magnitudes[k] > most ? magnitudes[k] : most;
+        max = kr_float_of((uint32_t)most);
+        q[i] = (kr_q8){ 0 };
+        if (most >= 0x7f800000)
+            q[i].scale = kr_float_of(0x7fc00000u);
+        if (most >= 0x7f800000 || max < KR_TINY)
+            continue;
+        inverse = 127.0f / max;
+        q[i].scale = max / 127.0f;
+        for (size_t k = 0; k < KR_BLOCK; k += KR_V)
+            I_STORE(whole + k, I_ROUND(V_MUL(V_LOAD(from + k), V_SET(inverse))));
+        for (size_t k = 0; k < KR_BLOCK; k++) {
+            q[i].q[k] = (int8_t)whole[k];
+            q[i].sum += whole[k];
+        }
+    }
+}
+
+/* ---- sequence kernels: KR_V channels at a time ---------------------------------------- */
+
+KR_INLINE void KR_NAME(conv_channels)(const kr_conv *p, size_t c, const size_t n)
+{
+    const float *w = p->w + c / 16 * p->taps * 16 + c % 16;
+    V            bias = p->bias ? KR_NAME(v_load)(p->bias + c, n) : V_ZERO();
+
+    for (size_t t = 0; t < p->rows; t++) {
+        V sum = bias;
+
+        for (size_t k = 0; k < p->taps; k++) {
+            size_t       at = t + k;
+            const float *x = at < p->taps - 1 ? p->window + at * p->window_stride
+                                              : p->x + (at - (p->taps - 1)) * p->x_stride;
+
+            sum = V_FMA(V_LOAD(w + 16 * k), KR_NAME(v_load)(x + c, n), sum);
+        }
+        KR_NAME(v_store)(p->y + t * p->y_stride + c, p->silu ? KR_NAME(v_silu)(sum) : sum, n);
+    }
+}
+
+static void KR_NAME(conv)(const kr_conv *p)
+{
+    size_t c = 0;
+
+    for (; c + KR_V <= p->channels; c += KR_V)
+        KR_NAME(conv_channels)(p, c, KR_V);
+    if (c < p->channels)
+        KR_NAME(conv_channels)(p, c, p->channels - c);
+}
+
+/*
+ * 'count' states of KR_V channels, from state 'from' on, over all rows.  The states stay in
+ * registers over time; y carries the sum over states from one such pass to the next.
+ */
+KR_INLINE void KR_NAME(scan_states)(const kr_selective *p, size_t c, const size_t n, size_t from,
+                                    const size_t count)
+{
+    size_t       at = (c / 16 * p->states + from) * 16 + c % 16;
+    const float *a = p->a + at;
+    float       *memory = p->h + at;
+    V            h[KR_SCAN_STATES], tiny = V_SET(KR_TINY);
+
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++)
+        h[i] = V_LOAD(memory + 16 * i);
+    for (size_t t = 0; t < p->rows; t++) {
+        const float *b = p->b + t * p->bc_stride + from, *read = p->c + t * p->bc_stride + from;
+        V dt = KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n);
+        V dtx = V_MUL(dt, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
+        V y = from ? KR_NAME(v_load)(p->y + t * p->y_stride + c, n) : V_ZERO();
+
+        KR_UNROLL
+        for (size_t i = 0; i < count; i++) {
+            V decay = KR_NAME(v_exp)(V_MUL(dt, V_LOAD(a + 16 * i)));
+
+            h[i] = V_FMA(decay, h[i], V_MUL(dtx, V_SET(b[i])));
+            h[i] = V_FLUSH(h[i], tiny);
+            y = V_FMA(V_SET(read[i]), h[i], y);
+        }
+        KR_NAME(v_store)(p->y + t * p->y_stride + c, y, n);
+    }
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++)
+        V_STORE(memory + 16 * i, h[i]);
+}
+
+KR_INLINE void KR_NAME(selective_channels)(const kr_selective *p, size_t c, const size_t n)
+{
+    V      d = KR_NAME(v_load)(p->d + c, n);
+    size_t from = 0;
+
+    for (; from + KR_SCAN_STATES <= p->states; from += KR_SCAN_STATES)
+        KR_NAME(scan_states)(p, c, n, from, KR_SCAN_STATES);
+    for (; from < p->states; from++)
+        KR_NAME(scan_states)(p, c, n, from, 1);
+    for (size_t t = 0; t < p->rows; t++) {
+        float *y = p->y + t * p->y_stride + c;
+        V      sum = KR_NAME(v_load)(y, n);
+
+        sum = V_FMA(d, KR_NAME(v_load)(p->x + t * p->x_stride + c, n), sum);
+        if (p->z)
+            sum = V_MUL(sum, KR_NAME(v_silu)(KR_NAME(v_load)(p->z + t * p->z_stride + c, n)));
+        KR_NAME(v_store)(y, sum, n);
+    }
+}
+
+static void KR_NAME(selective)(const kr_selective *p)
+{
+    size_t c = 0;
+
+    for (; c + KR_V <= p->channels; c += KR_V)
+        KR_NAME(selective_channels)(p, c, KR_V);
+    if (c < p->channels)
+        KR_NAME(selective_channels)(p, c, p->channels - c);
+}
+
+/* ---- rows ------------------------------------------------------------------------------ */
+
+/* The 16 chains of squares, folded by halves. */
+KR_INLINE float KR_NAME(sum_squares)(const float *x, size_t width)
+{
+    V      chain[KR_NAME(PER_PANEL)];
+    float  sum[16];
+    size_t k = 0;
+
+    for (size_t j = 0; j < KR_NAME(PER_PANEL); j++)
+        chain[j] = V_ZERO();
+    for (; k + 16 <= width; k += 16)
+        KR_UNROLL
+        for (size_t j = 0; j < KR_NAME(PER_PANEL); j++) {
+            V a = V_LOAD(x + k + j * KR_V);
+
+            chain[j] = V_FMA(a, a, chain[j]);
+        }
+    for (size_t j = 0; j < KR_NAME(PER_PANEL); j++)
+        V_STORE(sum + j * KR_V, chain[j]);
+    for (size_t j = 0; k < width; k++, j++)
+        sum[j] = kr_fma(x[k], x[k], sum[j]);
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            sum[j] = sum[j] + sum[j + half];
+    return sum[0];
+}
+
+static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows,
+                              size_t width)
+{
+    for (; rows > 0; rows--, x += width, y += width) {
+        float  factor = 1.0f / kr_sqrt(KR_NAME(sum_squares)(x, width) / (float)width + eps);
+        size_t k = 0;
+
+        for (; k + KR_V <= width; k += KR_V)
+            V_STORE(y + k, V_MUL(V_MUL(V_LOAD(x + k), V_SET(factor)), V_LOAD(w + k)));
+        for (; k < width; k++)
+            y[k] = x[k] * factor * w[k];
+    }
+}
+
+KR_INLINE V KR_NAME(activation)(V x, const int kind)
+{
+    switch (kind) {
+    case KR_SILU:     return KR_NAME(v_silu)(x);
+    case KR_SIGMOID:  return KR_NAME(v_sigmoid)(x);
+    case KR_SOFTPLUS: return KR_NAME(v_softplus)(x);
+    default:          return V_MAX(V_ZERO(), x);
+    }
+}
+
+KR_INLINE void KR_NAME(activate_all)(float *x, size_t count, const int kind)
+{
+    size_t i = 0;
+
+    for (; i + KR_V <= count; i += KR_V)
+        V_STORE(x + i, KR_NAME(activation)(V_LOAD(x + i), kind));
+    if (i < count)
+        V_STORE_N(x + i, KR_NAME(activation)(V_LOAD_N(x + i, count - i), kind), count - i);
+}
+
+static void KR_NAME(activate)(float *x, size_t count, int kind)
+{
+    switch (kind) {
+    case KR_SILU:     KR_NAME(activate_all)(x, count, KR_SILU); break;
+    case KR_SIGMOID:  KR_NAME(activate_all)(x, count, KR_SIGMOID); break;
+    case KR_SOFTPLUS: KR_NAME(activate_all)(x, count, KR_SOFTPLUS); break;
+    default:          KR_NAME(activate_all)(x, count, KR_RELU); break;
+    }
+}
+
+static void KR_NAME(add)(float *y, const float *x, size_t count)
+{
+    size_t i = 0;
+
+    for (; i + KR_V <= count; i += KR_V)
+        V_STORE(y + i, V_ADD(V_LOAD(y + i), V_LOAD(x + i)));
+    for (; i < count; i++)
+        y[i] = y[i] + x[i];
+}
+
+#undef KR_TABLE
+#define KR_TABLE(text) { \
+    text, \
+    KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
+    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(rms_norm), KR_NAME(activate), \
+    KR_NAME(add) \
+}

@@ -1,0 +1,59 @@
+/*
+ * words_avx512.h - the vector words of template.h for AVX-512 F, BW, DQ, VL and VNNI.
+ *
+ * See words_avx2.h for what each word means.
+ */
+#define KR_V              16
+#define V                 __m512
+#define V_ZERO()          _mm512_setzero_ps()
+#define V_SET(x)          _mm512_set1_ps(x)
+#define V_LOAD(p)         _mm512_loadu_ps(p)
+#define V_STORE(p, a)     _mm512_storeu_ps(p, a)
+#define V_LOAD_N(p, n)    _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define V_STORE_N(p, a, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), a)
+#define V_ADD(a, b)       _mm512_add_ps(a, b)
+#define V_SUB(a, b)       _mm512_sub_ps(a, b)
+#define V_MUL(a, b)       _mm512_mul_ps(a, b)
+#define V_DIV(a, b)       _mm512_div_ps(a, b)
+#define V_FMA(a, b, c)    _mm512_fmadd_ps(a, b, c)
+#define V_MIN(a, b)       _mm512_min_ps(a, b)
+#define V_MAX(a, b)       _mm512_max_ps(a, b)
+#define V_NEGATE(a)       _mm512_xor_ps(a, _mm512_set1_ps(-0.0f))
+#define V_ABS(a)          _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a)
+#define V_POWER(a) \
+    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
+                                         _mm512_set1_epi32(0x3f800000)))
+#define V_FLUSH(a, bound) \
+    _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(V_ABS(a), bound, _CMP_NLT_UQ), a)
+#define V_HALF(p)         _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
+#define V_BFLOAT(p) \
+    _mm512_castsi512_ps(_mm512_slli_epi32( \
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
+
+#define I                 __m512i
+#define I_FLOAT(a)        _mm512_cvtepi32_ps(a)
+#define I_ROUND(a)        _mm512_cvtps_epi32(a)
+#define I_STORE(p, a)     _mm512_storeu_si512(p, a)
+#define I_MAGNITUDE(a)    _mm512_castps_si512(V_ABS(a))
+#define I_MAX(a, b)       _mm512_max_epi32(a, b)
+#define I_ZERO()          _mm512_setzero_si512()
+/* Stored weights are unsigned, so the sum starts at what the added 128 will bring too much. */
+#define Q_START(sum)      _mm512_set1_epi32(-128 * (sum))
+#define Q_WEIGHTS(p)      _mm512_loadu_si512(p)
+#define Q_INPUTS(p)       _mm512_set1_epi32(avx512_load_int(p))
+#define Q_DOT(acc, w, x)  _mm512_dpbusd_epi32(acc, w, x)
+
+#define KR_TILE_ROWS      6
+#define KR_TILE_PANELS    4
+#define KR_Q8_ROWS        3
+#define KR_Q8_PANELS      4
+#define KR_Q8_ONE_PANELS  4
+#define KR_SCAN_STATES    8
+
+KR_INLINE int32_t avx512_load_int(const int8_t *p)
+{
+    int32_t i;
+
+    memcpy(&i, p, sizeof i);
+    return i;
+}

@@ -1,0 +1,134 @@
+/* layer.c - the list of layer types, and what they share. */
+#include "layers/layer.h"
+
+#include <string.h>
+
+#define KR_LAYER(name) extern const kr_layer_type kr_layer_##name;
+#include "layers/layers.def"
+#undef KR_LAYER
+
+const kr_layer_type *const kr_layer_types[] = {
+#define KR_LAYER(name) &kr_layer_##name,
+#include "layers/layers.def"
+#undef KR_LAYER
+    NULL
+};
+
+const kr_layer_type *kr_layer_type_named(const char *name)
+{
+    const kr_layer_type *const *type = kr_layer_types;
+
+    while (*type && strcmp((*type)->name, name) != 0)
+        type++;
+    return *type;
+}
+
+/* ---- weights ---------------------------------------------------------------------- */
+
+static kr_want *want_next(kr_wants *wants, const char *slot, kr_want_form form, size_t at)
+{
+    kr_want *want = &wants->list[wants->count++];
+
+    *want = (kr_want){ .slot = slot, .form = form, .at = at };
+    return want;
+}
+
+void kr_want_matrix(kr_wants *wants, const char *slot, size_t at, size_t outputs, size_t inputs)
+{
+    kr_want *want = want_next(wants, slot, KR_MATRIX, at);
+
+    want->shape[0] = outputs;
+    want->shape[1] = inputs;
+    want->dimensions = 2;
+}
+
+void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, int optional)
+{
+    kr_want *want = want_next(wants, slot, KR_FLOATS, at);
+
+    want->shape[0] = count;
+    want->dimensions = 1;
+    want->optional = optional;
+}
+
+void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n)
+{
+    kr_want *want = want_next(wants, slot, KR_CHANNELS, at);
+
+    want->shape[0] = channels;
+    want->shape[1] = n;
+    want->dimensions = 2;
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+void kr_part_add(kr_parts *parts, const char *name, kr_part_form form, size_t rows, size_t width)
+{
+    parts->list[parts->count++] = (kr_memory_part){ name, form, { rows, width } };
+}
+
+size_t kr_part_bytes(const kr_memory_part *part)
+{
+    size_t rows = (size_t)part->shape[0], width = (size_t)part->shape[1];
+
+    return (part->form == KR_PART_ROWS ? rows * kr_pad16(width) : kr_pad16(rows) * width) *
+           sizeof(float);
+}
+
+size_t kr_part_index(const kr_memory_part *part, size_t i)
+{
+    size_t width = (size_t)part->shape[1], row = i / width, column = i % width;
+
+    if (part->form == KR_PART_ROWS)
+        return row * kr_pad16(width) + column;
+    return (row / KR_LANES * width + column) * KR_LANES + row % KR_LANES;
+}
+
+/* ---- running ------------------------------------------------------------------------ */
+
+void kr_layer_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+{
+    size_t used = carve->used;
+
+    if (layer->type->scratch)
+        layer->type->scratch(layer, rows, carve);
+    carve->used = used;
+}
+
+void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+{
+    size_t used = context->scratch.used;
+
+    layer->type->run(layer, context, in, out);
+    context->scratch.used = used;
+}
+
+static kr_q8 *product_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
+{
+    if (w->type != KRAIT_Q8_0)
+        return NULL;
+    return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
+}
+
+void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve)
+{
+    size_t used = carve->used;
+
+    product_integers(w, rows, carve);
+    carve->used = used;
+}
+
+void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, const float *x,
+                    size_t x_stride, float *y, size_t y_stride, size_t rows)
+{
+    size_t     used = context->scratch.used;
+    kr_q8     *q = product_integers(w, rows, &context->scratch);
+    kr_product p = { w, bias, x, x_stride, q, y, y_stride, rows };
+
+    if (rows == 0)
+        return;
+    if (q)
+        context->kernels->quantize(q, x, x_stride, rows, w->inputs);
+    kr_kernels_product(context->kernels, &p);
+    context->scratch.used = used;
+}

@@ -1,0 +1,349 @@
+/*
+ * convert.c - the bound weights of a model, tensor by tensor, into a GGUF.
+ *
+ * A family that GGUF knows is written under GGUF's names and keys; any other tree under its own
+ * names with its description.  One strip of 64 rows is in memory at a time.
+ */
+#include "model/convert.h"
+
+#include <string.h>
+
+#include "core/bits.h"
+#include "core/panels.h"
+#include "core/real.h"
+#include "kernels/pack.h"
+#include "model/arch.h"
+
+/* One tensor to write. */
+typedef struct convert_item {
+    const kr_bound *bound;
+    const char     *name;
+    int32_t         type;           /* of the numbers */
+    int             panels;
+    uint64_t        shape[4];
+    int             dimensions;
+    size_t          rows, width;    /* as a matrix */
+    uint64_t        bytes;
+} convert_item;
+
+typedef struct convert_job {
+    const krait_convert_options *options;
+    krait_message  *message;
+    kr_loading      loading;
+    krait_open_options open;
+    convert_item   *items;
+    size_t          count;
+    uint64_t        done, total;
+    float          *row;            /* the widest one */
+    unsigned char  *strip, *packed; /* 64 rows, encoded; and the same in panels */
+    size_t          strip_bytes;
+    kr_output_file  out;
+    kr_gguf_writer  gguf;
+} convert_job;
+
+static size_t convert_row_bytes(int32_t type, size_t width)
+{
+    return type == KR_TYPE_F32 ? 4 * width : type == KR_TYPE_Q8_0 ? width / KR_BLOCK * 34 : 2 * width;
+}
+
+/* ---- what to write -------------------------------------------------------------------------------- */
+
+static int convert_foreign(const convert_job *job)
+{
+    return job->loading.model->arch && job->loading.model->arch->gguf_name;
+}
+
+/* Large matrices get the type that was asked for; rows that are no blocks get F16. */
+static void convert_choose(const convert_job *job, convert_item *item, int matrix)
+{
+    item->type = matrix ? job->options->type : KR_TYPE_F32;
+    if (item->type == KR_TYPE_Q8_0 && item->width % KR_BLOCK != 0)
+        item->type = KR_TYPE_F16;
+    item->panels = matrix && job->options->layout == KRAIT_LAYOUT_PANELS;
+}
+
+/* Under GGUF's names every weight is written in the shape that its layer wants. */
+static krait_status convert_foreign_item(convert_job *job, const kr_bound *bound, convert_item *item)
+{
+    kr_writer name;
+
+    kr_writer_start(&name, &job->loading.arena);
+    kr_write(&name, "");
+    job->loading.model->arch->gguf_name(bound->name, &name);
+    if (name.broken)
+        return kr_fail_memory(job->message);
+    if (name.length == 0)
+        return kr_fail(job->message, KRAIT_ERR_UNSUPPORTED, "%.100s has no name in GGUF", bound->name);
+    item->name = name.text;
+    item->dimensions = bound->want->dimensions;
+    memcpy(item->shape, bound->want->shape, sizeof bound->want->shape);
+    return KRAIT_OK;
+}
+
+/* Under its own name a tensor is written once, whole; packed only if all uses are whole matrices. */
+static int convert_own_matrix(const krait_model *model, const kr_source *source)
+{
+    int matrix = 1;
+
+    for (size_t i = 0; i < model->n_bound; i++)
+        if (model->bound[i].source == source)
+            matrix &= model->bound[i].want->form == KR_MATRIX && model->bound[i].whole &&
+                      source->dimensions == 2;
+    return matrix;
+}
+
+static void convert_own_item(const kr_bound *bound, convert_item *item)
+{
+    item->name = bound->source->name;
+    item->dimensions = bound->source->dimensions;
+    memcpy(item->shape, bound->source->shape, sizeof item->shape);
+}
+
+static int convert_first_use(const krait_model *model, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (model->bound[k].source == model->bound[i].source)
+            return 0;
+    return 1;
+}
+
+static krait_status convert_list(convert_job *job)
+{
+    krait_model *model = job->loading.model;
+
+    job->items = kr_arena_take(&job->loading.arena, model->n_bound + 1, sizeof *job->items);
+    if (!job->items)
+        return kr_fail_memory(job->message);
+    for (size_t i = 0; i < model->n_bound; i++) {
+        const kr_bound *bound = &model->bound[i];
+        convert_item   *item = &job->items[job->count];
+        krait_status    status = KRAIT_OK;
+
+        if (convert_foreign(job) ? bound->same != NULL : !convert_first_use(model, i))
+            continue;
+        item->bound = bound;
+        if (convert_foreign(job))
+            status = convert_foreign_item(job, bound, item);
+        else
+            convert_own_item(bound, item);
+        if (status != KRAIT_OK)
+            return status;
+        item->rows = item->width = 1;
+        if (item->dimensions > 0)
+            item->width = (size_t)item->shape[item->dimensions - 1];
+        for (int d = 0; d + 1 < item->dimensions; d++)
+            item->rows *= (size_t)item->shape[d];
+        convert_choose(job, item, convert_foreign(job) ? bound->want->form == KR_MATRIX
+                                                       : convert_own_matrix(model, bound->source));
+        item->bytes = (uint64_t)item->rows * convert_row_bytes(item->type, item->width);
+        if (item->panels && !kr_panels_bytes(item->type, item->rows, item->width, &item->bytes))
+            return kr_fail(job->message, KRAIT_ERR_UNSUPPORTED, "tensor %.100s is too large", item->name);
+        job->total += item->bytes;
+        job->count++;
+    }
+    return KRAIT_OK;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------------- */
+
+/* Row r of what is written, as floats. */
+static void convert_read(const convert_job *job, const convert_item *item, size_t r, float *row)
+{
+    const kr_bound *bound = item->bound;
+    int             own = !convert_foreign(job);
+    const unsigned char *data = own ? bound->source->data : bound->data;
+
+    if (bound->panels) {
+        kr_matrix w = { data, item->rows, item->width, bound->type };
+
+        kr_pack_read_row(&w, r, row);
+        return;
+    }
+    for (size_t k = 0; k < item->width; k++) {
+        uint64_t i = !own && bound->transpose ? (uint64_t)k * item->rows + r : (uint64_t)r * item->width + k;
+        float    x = kr_source_float(bound->type, data, i);
+
+        row[k] = !own && bound->logarithm ? (float)-kr_exp(x) : x;
+    }
+}
+
+/* A block of 32: the scale is rounded to half first, so that the integers fit what is stored. */
+static void convert_block(const float *x, unsigned char *out)
+{
+    float    most = 0, scale;
+    uint16_t half;
+
+    for (size_t k = 0; k < KR_BLOCK; k++) {
+        float magnitude = x[k] < 0 ? -x[k] : x[k];
+
+        most = magnitude > most ? magnitude : most;
+    }
+    half = kr_half_of_float(most / 127.0f);
+    scale = kr_float_of_half(half);
+    kr_store_u16(out, half);
+    for (size_t k = 0; k < KR_BLOCK; k++) {
+        float q = scale > 0 ? x[k] / scale : 0.0f;
+
+        q = q > 127.0f ? 127.0f : q < -127.0f ? -127.0f : q;
+        out[2 + k] = (unsigned char)(int8_t)((q + KR_ROUND) - KR_ROUND);
+    }
+}
+
+static void convert_encode(int32_t type, const float *row, size_t width, unsigned char *out)
+{
+    for (size_t k = 0; k < width; k++)
+        switch (type) {
+        case KR_TYPE_F32:  kr_store_u32(out + 4 * k, kr_bits_of(row[k])); break;
+        case KR_TYPE_F16:  kr_store_u16(out + 2 * k, kr_half_of_float(row[k])); break;
+        case KR_TYPE_BF16: kr_store_u16(out + 2 * k, kr_bfloat_of_float(row[k])); break;
+        default:
+            if (k % KR_BLOCK == 0)
+                convert_block(row + k, out + k / KR_BLOCK * 34);
+        }
+}
+
+/* NaN has no place in Q8_0, and infinity none in F16 or Q8_0 if the weight was finite. */
+static krait_status convert_representable(convert_job *job, const convert_item *item, const float *row)
+{
+    float limit = item->type == KR_TYPE_F16 ? 65504.0f : item->type == KR_TYPE_Q8_0 ? 65504.0f * 127.0f : 0;
+
+    for (size_t k = 0; limit > 0 && k < item->width; k++)
+        if (!(row[k] <= limit && row[k] >= -limit))
+            return kr_fail(job->message, KRAIT_ERR_UNSUPPORTED,
+                           "tensor %.100s holds a number that %s cannot hold", item->name, kr_type_name(item->type));
+    return KRAIT_OK;
+}
+
+static krait_status convert_strip(convert_job *job, const convert_item *item, size_t from, size_t rows)
+{
+    size_t bytes = convert_row_bytes(item->type, item->width);
+    krait_status status = KRAIT_OK;
+
+    for (size_t r = 0; r < rows && status == KRAIT_OK; r++) {
+        const kr_bound *bound = item->bound;
+
+        if (bound->type == item->type && !bound->panels && !bound->transpose && !bound->logarithm) {
+            const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
+
+            memcpy(job->strip + r * bytes, data + (from + r) * bytes, bytes);
+            continue;
+        }
+        convert_read(job, item, from + r, job->row);
+        status = convert_representable(job, item, job->row);
+        convert_encode(item->type, job->row, item->width, job->strip + r * bytes);
+    }
+    if (status != KRAIT_OK || !item->panels)
+        return status == KRAIT_OK ? kr_gguf_data(&job->gguf, job->strip, rows * bytes, job->message) : status;
+    {
+        kr_matrix w = { NULL, rows, item->width, item->type };
+        uint64_t  packed;
+
+        if (!kr_panels_bytes(item->type, rows, item->width, &packed))
+            return kr_fail_memory(job->message);
+        kr_pack_rows(&w, job->packed, job->strip, 0, rows);
+        return kr_gguf_data(&job->gguf, job->packed, (size_t)packed, job->message);
+    }
+}
+
+/* ---- the file --------------------------------------------------------------------------------------- */
+
+static krait_status convert_tensor(convert_job *job, const convert_item *item)
+{
+    for (size_t r = 0; r < item->rows; r += KR_STRIP) {
+        size_t       rows = kr_min(item->rows - r, KR_STRIP);
+        krait_status status = convert_strip(job, item, r, rows);
+
+        if (status != KRAIT_OK)
+            return status;
+        if (job->options->progress &&
+            job->options->progress(job->options->progress_user, job->done + item->bytes / item->rows * r, job->total))
+            return kr_fail(job->message, KRAIT_ERR_CANCELLED, "converting was cancelled");
+    }
+    job->done += item->bytes;
+    return kr_gguf_tensor_end(&job->gguf, job->message);
+}
+
+static void convert_keys(convert_job *job)
+{
+    const krait_model *model = job->loading.model;
+    int                foreign = convert_foreign(job), quantised = job->options->type == KRAIT_Q8_0;
+    uint32_t type = job->options->type == KRAIT_Q8_0 ? 7 : job->options->type == KRAIT_BF16 ? 32
+                  : job->options->type == KRAIT_F16 ? 1 : 0;
+
+    kr_gguf_start(&job->gguf, &job->out, &job->loading.arena,
+                  job->options->layout == KRAIT_LAYOUT_PANELS ? KR_ALIGN : 32);
+    kr_gguf_text(&job->gguf, "general.architecture", foreign ? model->arch->architecture : "krait");
+    kr_gguf_u32(&job->gguf, "general.file_type", type);
+    if (quantised)
+        kr_gguf_u32(&job->gguf, "general.quantization_version", 2);
+    if (foreign) {
+        model->arch->gguf_keys(job->loading.tree, &job->gguf);
+    } else {
+        kr_writer tree;
+
+        kr_writer_start(&tree, &job->loading.arena);
+        kr_write_json(&tree, job->loading.tree);
+        kr_gguf_text(&job->gguf, "krait.description", tree.broken ? "" : tree.text);
+        job->gguf.keys.broken |= tree.broken;
+    }
+    for (size_t i = 0; i < job->count; i++) {
+        const convert_item *item = &job->items[i];
+
+        kr_gguf_tensor(&job->gguf, item->name, item->type + (item->panels ? KR_TYPE_PANELS : 0), item->shape,
+                       item->dimensions, item->bytes);
+    }
+}
+
+static krait_status convert_buffers(convert_job *job)
+{
+    size_t width = 1;
+
+    for (size_t i = 0; i < job->count; i++)
+        width = job->items[i].width > width ? job->items[i].width : width;
+    if (!kr_mul_fits(width, KR_STRIP * 4, &job->strip_bytes))
+        return kr_fail_memory(job->message);
+    job->row = kr_arena_take(&job->loading.arena, width, sizeof *job->row);
+    job->strip = kr_arena_take(&job->loading.arena, job->strip_bytes, 1);
+    job->packed = kr_arena_take(&job->loading.arena, job->strip_bytes, 1);
+    return job->row && job->strip && job->packed ? KRAIT_OK : kr_fail_memory(job->message);
+}
+
+static krait_status convert_write(convert_job *job, const char *to)
+{
+    krait_status status;
+
+    if ((status = convert_list(job)) != KRAIT_OK || (status = convert_buffers(job)) != KRAIT_OK ||
+        (status = kr_output_create(&job->out, to, &job->loading.arena, job->message)) != KRAIT_OK)
+        return status;
+    convert_keys(job);
+    if ((status = kr_gguf_head(&job->gguf, job->message)) != KRAIT_OK)
+        return status;
+    for (size_t i = 0; i < job->count; i++)
+        if ((status = convert_tensor(job, &job->items[i])) != KRAIT_OK)
+            return status;
+    if (job->options->progress &&
+        job->options->progress(job->options->progress_user, job->total, job->total))
+        return kr_fail(job->message, KRAIT_ERR_CANCELLED, "converting was cancelled");
+    return kr_output_finish(&job->out, job->message);
+}
+
+krait_status kr_convert(const char *from, const char *to, const krait_convert_options *options,
+                        krait_message *message)
+{
+    convert_job  job = { .options = options, .message = message };
+    kr_origin    origin = { .path = from };
+    krait_status status;
+
+    job.open.max_bytes = options->max_bytes;
+    job.open.allocator = options->allocator;
+    job.open.warn = options->warn;
+    job.open.warn_user = options->warn_user;
+    job.open.description = options->description;
+    job.open.flags = options->flags;
+    status = kr_load_begin(&job.loading, &origin, &job.open, &kr_kernels_plain, message);
+    if (status == KRAIT_OK)
+        status = convert_write(&job, to);
+    kr_output_abandon(&job.out);
+    kr_load_end(&job.loading, 0);
+    return status;
+}

@@ -1,0 +1,259 @@
+/*
+ * prepare.c - bound weights become what layers run with, in one block of memory.
+ *
+ * Everything was checked before: here sizes are added up, one block is allocated and filled.
+ * Panels that lie aligned in bytes that stay are used in place.
+ */
+#include <string.h>
+
+#include "core/hash.h"
+#include "core/panels.h"
+#include "core/real.h"
+#include "kernels/pack.h"
+#include "model/model.h"
+
+enum { PREPARE_STRIPS = 16 };           /* strips packed between two calls of progress() */
+
+float kr_source_float(int32_t type, const unsigned char *data, uint64_t i)
+{
+    switch (type) {
+    case KR_TYPE_F32:  return kr_float_of(kr_load_u32(data + 4 * i));
+    case KR_TYPE_F16:  return kr_float_of_half(kr_load_u16(data + 2 * i));
+    case KR_TYPE_BF16: return kr_float_of_bfloat(kr_load_u16(data + 2 * i));
+    default:           return (float)(int8_t)data[i / KR_BLOCK * 34 + 2 + i % KR_BLOCK] *
+                              kr_float_of_half(kr_load_u16(data + i / KR_BLOCK * 34));
+    }
+}
+
+/* Do the file's own bytes serve? */
+static int prepare_in_place(const kr_loading *loading, const kr_bound *bound)
+{
+    int stays = loading->file.bytes != NULL || (loading->options->flags & KRAIT_OPEN_BORROW);
+
+    return bound->panels && stays && (uintptr_t)bound->data % KR_ALIGN == 0;
+}
+
+static krait_status prepare_bytes(kr_loading *loading, const kr_bound *bound, size_t *bytes)
+{
+    const kr_want *want = bound->want;
+    uint64_t       needed = 0, n = want->dimensions > 1 ? want->shape[1] : 1;
+    int            fits = 1;
+
+    if (want->form == KR_MATRIX)
+        fits = kr_panels_bytes(bound->type, want->shape[0], n, &needed);
+    else if (want->form == KR_FLOATS)
+        needed = 4 * bound->count;
+    else
+        needed = 4 * kr_pad16((size_t)want->shape[0]) * n;
+    if (!fits || needed > SIZE_MAX / 2)
+        return kr_fail(loading->message, KRAIT_ERR_MEMORY, "tensor %.100s is too large for this machine",
+                       bound->source->name);
+    *bytes = (size_t)needed;
+    return KRAIT_OK;
+}
+
+/* A transposed copy of a matrix of 2- or 4-byte numbers, in the loading's own memory. */
+static const unsigned char *prepare_transpose(kr_loading *loading, const kr_bound *bound)
+{
+    size_t size = bound->type == KR_TYPE_F32 ? 4 : 2;
+    size_t rows = (size_t)bound->want->shape[0], columns = (size_t)(bound->count / rows);
+    unsigned char *copy = kr_arena_take(&loading->arena, (size_t)bound->count, size);
+
+    for (size_t r = 0; copy && r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            memcpy(copy + (r * columns + c) * size, bound->data + (c * rows + r) * size, size);
+    return copy;
+}
+
+static krait_status prepare_tell(kr_loading *loading, uint64_t done)
+{
+    const krait_open_options *options = loading->options;
+
+    if (options->progress && options->progress(options->progress_user, done, loading->model->held_bytes))
+        return kr_fail(loading->message, KRAIT_ERR_CANCELLED, "opening was cancelled");
+    return KRAIT_OK;
+}
+
+static krait_status prepare_matrix(kr_loading *loading, const kr_bound *bound, unsigned char *to,
+                                   uint64_t done, size_t bytes)
+{
+    kr_matrix w = { to, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
+    size_t    step = PREPARE_STRIPS * KR_STRIP;
+    const unsigned char *from = bound->transpose ? prepare_transpose(loading, bound) : bound->data;
+
+    if (!from)
+        return kr_fail_memory(loading->message);
+    if (bound->panels) {
+        memcpy(to, from, bytes);
+        return KRAIT_OK;
+    }
+    for (size_t o = 0; o < w.outputs; o += step) {
+        krait_status status = prepare_tell(loading, done + (uint64_t)bytes / w.outputs * o);
+
+        if (status != KRAIT_OK)
+            return status;
+        kr_pack_rows(&w, to, from, o, kr_min(o + step, w.outputs));
+    }
+    return KRAIT_OK;
+}
+
+static float prepare_number(const kr_bound *bound, uint64_t row, uint64_t column, uint64_t rows,
+                            uint64_t columns)
+{
+    uint64_t i = bound->transpose ? column * rows + row : row * columns + column;
+    float    x = kr_source_float(bound->type, bound->data, i);
+
+    return bound->logarithm ? (float)-kr_exp(x) : x;
+}
+
+static void prepare_floats(const kr_bound *bound, float *to)
+{
+    const kr_want *want = bound->want;
+    size_t rows = (size_t)want->shape[0], columns = want->dimensions > 1 ? (size_t)want->shape[1] : 1;
+
+    if (want->form == KR_CHANNELS)
+        memset(to, 0, kr_pad16(rows) * columns * sizeof *to);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
+            size_t at = want->form == KR_CHANNELS
+                            ? (r / KR_LANES * columns + c) * KR_LANES + r % KR_LANES
+                            : r * columns + c;
+
+            to[at] = prepare_number(bound, r, c, rows, columns);
+        }
+}
+
+/* KRAIT_OPEN_CHECK: every number of the source, panels' scales included. */
+static krait_status prepare_check(kr_loading *loading, const kr_bound *bound)
+{
+    kr_matrix w = { bound->prepared, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
+    int       finite = 1;
+
+    if (!bound->panels) {
+        for (uint64_t i = 0; i < bound->count && finite; i++)
+            finite = (kr_bits_of(kr_source_float(bound->type, bound->data, i)) & 0x7f800000u) != 0x7f800000u;
+    } else {
+        for (size_t o = 0; o < w.outputs && finite; o++)
+            for (size_t k = 0; k < w.inputs && finite; k++) {
+                float x = bound->type == KR_TYPE_Q8_0
+                              ? kr_float_of_half(kr_pack_q8_scale(&w, kr_pack_q8_record(&w, o, k / KR_BLOCK), o))
+                          : bound->type == KR_TYPE_F32
+                              ? ((const float *)w.data)[kr_pack_index(&w, o, k)]
+                              : kr_source_float(bound->type, w.data, kr_pack_index(&w, o, k));
+
+                finite = (kr_bits_of(x) & 0x7f800000u) != 0x7f800000u;
+            }
+    }
+    if (!finite)
+        return kr_fail(loading->message, KRAIT_ERR_FORMAT, "tensor %.100s holds NaN or infinity",
+                       bound->source->name);
+    return KRAIT_OK;
+}
+
+/* Panels are the same bytes on every machine; floats go in as numbers. */
+uint64_t kr_model_hash(const krait_model *model)
+{
+    uint64_t hash = model->id;
+
+    for (size_t i = 0; i < model->n_bound; i++) {
+        const kr_bound *bound = &model->bound[i];
+        uint64_t        n = bound->want->dimensions > 1 ? bound->want->shape[1] : 1, bytes = 0;
+
+        hash = kr_hash_text(hash, bound->name);
+        if (bound->same)
+            continue;
+        if (bound->want->form != KR_MATRIX)
+            hash = kr_hash_floats(hash, bound->prepared, bound->want->form == KR_FLOATS
+                                  ? (size_t)bound->count : kr_pad16((size_t)bound->want->shape[0]) * n);
+        else if (kr_panels_bytes(bound->type, bound->want->shape[0], n, &bytes))
+            hash = kr_hash_bytes(hash, bound->prepared, (size_t)bytes);
+    }
+    return hash;
+}
+
+/* The layer's own pointer, or its matrix. */
+static void prepare_hand_over(const kr_bound *bound)
+{
+    void *field = (char *)bound->layer->params + bound->want->at;
+
+    if (bound->want->form == KR_MATRIX)
+        *(kr_matrix *)field = (kr_matrix){ bound->prepared, (size_t)bound->want->shape[0],
+                                           (size_t)bound->want->shape[1], bound->type };
+    else
+        *(const float **)field = bound->prepared;
+}
+
+static krait_status prepare_measure(kr_loading *loading, kr_carve *carve, int place)
+{
+    krait_model *model = loading->model;
+
+    for (size_t i = 0; i < model->n_bound; i++) {
+        kr_bound    *bound = &model->bound[i];
+        size_t       bytes;
+        krait_status status = prepare_bytes(loading, bound, &bytes);
+
+        if (status != KRAIT_OK)
+            return status;
+        if (bound->same)
+            continue;
+        if (prepare_in_place(loading, bound))
+            bound->prepared = bound->data;
+        else if (place)
+            bound->prepared = kr_carve_bytes(carve, bytes, 1);
+        else
+            kr_carve_bytes(carve, bytes, 1);
+        model->held_bytes += place ? 0 : bytes;
+    }
+    return carve->broken ? kr_fail_memory(loading->message) : KRAIT_OK;
+}
+
+static krait_status prepare_fill(kr_loading *loading)
+{
+    krait_model *model = loading->model;
+    uint64_t     done = 0;
+    krait_status status = KRAIT_OK;
+
+    for (size_t i = 0; i < model->n_bound && status == KRAIT_OK; i++) {
+        kr_bound *bound = &model->bound[i];
+        size_t    bytes = 0;
+
+        if (bound->same) {
+            bound->prepared = bound->same->prepared;
+            continue;
+        }
+        if ((status = prepare_tell(loading, done)) != KRAIT_OK ||
+            (status = prepare_bytes(loading, bound, &bytes)) != KRAIT_OK)
+            break;
+        if (bound->prepared != bound->data && bound->want->form == KR_MATRIX)
+            status = prepare_matrix(loading, bound, (unsigned char *)(uintptr_t)bound->prepared, done, bytes);
+        else if (bound->want->form != KR_MATRIX)
+            prepare_floats(bound, (float *)(uintptr_t)bound->prepared);
+        if (status == KRAIT_OK && (loading->options->flags & KRAIT_OPEN_CHECK))
+            status = prepare_check(loading, bound);
+        done += bytes;
+    }
+    return status == KRAIT_OK ? prepare_tell(loading, done) : status;
+}
+
+krait_status kr_prepare(kr_loading *loading)
+{
+    krait_model *model = loading->model;
+    kr_carve     carve = { 0 };
+    krait_status status = prepare_measure(loading, &carve, 0);
+
+    if (status != KRAIT_OK)
+        return status;
+    if (carve.used) {
+        model->weights = kr_memory_take(&model->memory, carve.used, KR_ALIGN);
+        if (!model->weights)
+            return kr_fail_memory(loading->message);
+        model->weights_bytes = carve.used;
+    }
+    carve = (kr_carve){ .base = model->weights };
+    if ((status = prepare_measure(loading, &carve, 1)) != KRAIT_OK ||
+        (status = prepare_fill(loading)) != KRAIT_OK)
+        return status;
+    for (size_t i = 0; i < model->n_bound; i++)
+        prepare_hand_over(&model->bound[i]);
+    return KRAIT_OK;
+}

@@ -1,0 +1,316 @@
+#!/bin/sh
+# test_cli.sh KRAIT [MODEL] - tests of the command.
+#
+# MODEL is a small model over bytes that takes features of width 16 as well; without it
+# make_tiny.c, beside this script, is compiled and makes one.  Everything else is printed
+# here byte by byte: no Python.  Each check prints ok or FAILED.
+set -u
+krait=$1
+here=$(dirname "$0")
+work=$(mktemp -d "${TMPDIR:-/tmp}/krait-cli.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+if [ $# -gt 1 ]; then
+    model=$2
+else
+    model=$work/tiny
+    mkdir "$model"
+    # shellcheck disable=SC2086
+    ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && "$work/make_tiny" "$model" || exit 1
+fi
+
+# run ARGUMENTS: the command, its output in $work/out and $work/err, its status in $status.
+run() {
+    "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+}
+
+verdict() {
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+        echo "ok     $2"
+    else
+        failed=$((failed + 1))
+        echo "FAILED $2"
+        [ -s "$work/err" ] && sed 's/^/       stderr: /' "$work/err" | head -n 3
+    fi
+}
+
+# check NAME COMMAND...: the command succeeds.
+check() {
+    name=$1
+    shift
+    "$@" >/dev/null 2>&1
+    verdict $? "$name"
+}
+
+# ends NAME STATUS [WORDS]: how the last run ended, and that stderr (stdout if status 0)
+# has the words.
+ends() {
+    stream=$work/err
+    [ "$2" -eq 0 ] && stream=$work/out
+    [ "$status" -eq "$2" ] && grep -qF -e "${3:-}" "$stream"
+    verdict $? "$1"
+}
+
+has()  { grep -qF -e "$2" "$work/$1"; }
+gone() { [ ! -e "$1" ] && [ -z "$(ls "$1".partial* 2>/dev/null)" ]; }
+size() { wc -c <"$1" | tr -d ' '; }
+
+# npy TYPE SHAPE: the start of an array on stdout, 128 bytes.
+npy() {
+    printf '\223NUMPY\001\000\166\000'
+    printf '%-117s\n' "{'descr': '$1', 'fortran_order': ${3:-False}, 'shape': ($2), }"
+}
+# data FILE [BYTES OF ONE NUMBER]: what follows the header of an array that krait wrote.
+data() { tail -c +"$(($(size "$1") - $2 + 1))" "$1"; }
+
+int32() { for n; do printf "\\$(printf '%03o' "$n")\\000\\000\\000"; done; }
+int64() { for n; do printf "\\$(printf '%03o' "$n")\\000\\000\\000\\000\\000\\000\\000"; done; }
+zeros() { head -c "$1" /dev/zero; }
+
+# ---- usage -------------------------------------------------------------------------
+
+run --version;              ends "version" 0 "krait 0."
+run --help;                 ends "help" 0 "usage: krait"
+run;                        ends "no command" 2 "usage: krait"
+run frobnicate;             ends "unknown command" 2 "frobnicate"
+run --frobnicate;           ends "unknown option before a command" 2 "--frobnicate"
+for command in info run generate convert; do
+    run $command --help;            ends "$command --help" 0 "usage: krait $command"
+    run $command --frobnicate;      ends "$command: an unknown option" 2 "--frobnicate"
+    check "$command: points to --help" has err "krait $command --help"
+    run $command;                   ends "$command: no model" 2 "there is no"
+done
+run info a b;                       ends "one argument too many" 2 "too many: b"
+run info --json=1 a;                ends "a flag with a value" 2 "--json"
+run generate a --tokens;            ends "a value is missing" 2 "--tokens"
+run generate a --tokens -1;         ends "a count below 0" 2 "--tokens"
+run generate a --tokens 4294967296; ends "a count too large" 2 "--tokens"
+run generate a --tokens=;           ends "an empty count" 2 "--tokens"
+run generate a --temperature x;     ends "no number" 2 "--temperature"
+run generate a --temperature inf;   ends "infinity" 2 "--temperature"
+run run a --mode sideways;          ends "no such mode" 2 "recurrent|auto"
+run run a --mode=rec --input x;     ends "half a choice" 2 "--mode"
+run run a;                          ends "run without input" 2 "--input"
+run run a --input x;                ends "run without output" 2 "--output"
+run generate a --prompt x --prompt-ids 1; ends "two prompts" 2 "more than one prompt"
+
+# ---- info --------------------------------------------------------------------------
+
+run info "$work/nothing.gguf";      ends "no such file" 1 "nothing.gguf"
+printf 'GGUF but not really' >"$work/bad.gguf"
+run info "$work/bad.gguf";          ends "a damaged file" 1 "bad.gguf"
+run info "$model";                  ends "info" 0 "mamba1"
+check "info: parameters" has out "parameters"
+check "info: the tree is drawn" has out "residual"
+run info "$model" --tensors;        ends "info --tensors" 0 "[32, 4]"
+check "info --tensors: names" has out "A_log"
+run info "$model" --metadata;       ends "info --metadata" 0 "metadata"
+run info --hash -- "$model";        ends "info --hash" 0 "model hash"
+run info "$model" --json --tensors --metadata --hash
+ends "info --json" 0 '"description": {'
+check "info --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
+
+# ---- arrays ------------------------------------------------------------------------
+
+( npy '<i4' '6,'; int32 72 101 108 108 111 33 ) >"$work/tokens.npy"
+( npy '<i8' '6,'; int64 72 101 108 108 111 33 ) >"$work/tokens64.npy"
+( npy '|u1' '6,'; printf 'Hello!' ) >"$work/tokens8.npy"
+( npy '<i4' '2, 3'; int32 72 101 108 108 111 33 ) >"$work/lanes.npy"
+( npy '<i4' '3,'; int32 72 101 108 ) >"$work/first.npy"
+( npy '<i4' '3,'; int32 108 111 33 ) >"$work/rest.npy"
+( npy '<f4' '3, 16'; zeros 192 ) >"$work/rows.npy"
+( npy '<f8' '3, 16'; zeros 384 ) >"$work/rows64.npy"
+( npy '<f4' '1, 3, 16'; zeros 192 ) >"$work/rows3.npy"
+ran() {
+    name=$1
+    shift
+    run run "$model" "$@" --quiet
+    ends "$name" 0
+}
+same() { cmp -s "$work/$1" "$work/$2"; }
+
+ran "run tokens" --input "$work/tokens.npy" --output "$work/a.npy"
+check "run: size of the output" [ "$(size "$work/a.npy")" -eq $((128 + 6 * 256 * 4)) ]
+check "run: its header" sh -c "head -c 128 '$work/a.npy' | grep -qF \"'shape': (6, 256), }\""
+run run "$model" --input "$work/tokens.npy" --output "$work/b.npy"
+check "run: says what it did" has err "6 steps of 1 lane, recurrent"
+check "run: the same twice" same a.npy b.npy
+ran "run int64" --input "$work/tokens64.npy" --output "$work/b.npy"
+check "run: int64 as int32" same a.npy b.npy
+ran "run uint8" --input "$work/tokens8.npy" --output "$work/b.npy"
+check "run: uint8 as int32" same a.npy b.npy
+for chunk in 1 2 5 1000; do
+    ran "run --chunk $chunk" --chunk $chunk --input "$work/tokens.npy" --output "$work/b.npy"
+    check "run: chunks of $chunk change nothing" same a.npy b.npy
+done
+ran "run --last" --last --input "$work/tokens.npy" --output "$work/b.npy"
+data "$work/a.npy" 1024 >"$work/a.last"
+data "$work/b.npy" 1024 >"$work/b.last"
+check "run --last: the last row" same a.last b.last
+check "run --last: its header" sh -c "head -c 128 '$work/b.npy' | grep -qF '(256,)'"
+
+ran "run, saving" --input "$work/first.npy" --output "$work/b.npy" --state-out "$work/s"
+ran "run, going on" --input "$work/rest.npy" --output "$work/c.npy" --state-in "$work/s"
+( data "$work/b.npy" 3072; data "$work/c.npy" 3072 ) >"$work/bc"
+data "$work/a.npy" 6144 >"$work/abc"
+check "run: a saved state goes on" same bc abc
+ran "run without output" --input "$work/first.npy" --state-out "$work/s2"
+check "run: states are the same" same s s2
+run run "$model" --input "$work/rest.npy" --output "$work/x.npy" --state-in "$work/tokens.npy"
+ends "run: a damaged state" 1 "tokens.npy"
+check "run: nothing was written then" gone "$work/x.npy"
+
+ran "run two lanes" --input "$work/lanes.npy" --output "$work/b.npy"
+check "run: lanes in the header" sh -c "head -c 128 '$work/b.npy' | grep -qF '(2, 3, 256)'"
+ran "run the first lane" --input "$work/first.npy" --output "$work/c.npy"
+ran "run the second lane" --input "$work/rest.npy" --output "$work/d.npy"
+( data "$work/c.npy" 3072; data "$work/d.npy" 3072 ) >"$work/cd"
+data "$work/b.npy" 6144 >"$work/bb"
+check "run: lanes are as if alone" same bb cd
+ran "run --lanes" --lanes 3 --input "$work/first.npy" --output "$work/b.npy"
+( data "$work/c.npy" 3072; data "$work/c.npy" 3072; data "$work/c.npy" 3072 ) >"$work/ccc"
+data "$work/b.npy" 9216 >"$work/bbb"
+check "run --lanes: three times the same" same bbb ccc
+run run "$model" --lanes 3 --input "$work/lanes.npy" --output "$work/x.npy"
+ends "run --lanes: not those of the input" 1 "2 lanes"
+
+( npy '|b1' '6,'; printf '\000\000\000\001\000\000' ) >"$work/reset.npy"
+ran "run --reset" --reset "$work/reset.npy" --input "$work/tokens.npy" --output "$work/b.npy"
+data "$work/b.npy" 6144 >"$work/bb"
+check "run --reset: a new episode" same bb cd
+
+ran "run features" --input "$work/rows.npy" --output "$work/b.npy"
+ran "run float64" --input "$work/rows64.npy" --output "$work/c.npy"
+check "run: float64 as float32" same b.npy c.npy
+ran "run features of a lane" --input "$work/rows3.npy" --output "$work/c.npy"
+check "run: 3 dimensions in, 3 out" sh -c "head -c 128 '$work/c.npy' | grep -qF '(1, 3, 256)'"
+
+# ---- arrays that are wrong ---------------------------------------------------------
+
+# wrong NAME WORDS < ARRAY
+wrong() {
+    cat >"$work/wrong.npy"
+    run run "$model" --input "$work/wrong.npy" --output "$work/x.npy"
+    ends "wrong array: $1" 1 "$2"
+    check "wrong array: $1: nothing is written" gone "$work/x.npy"
+}
+printf '' | wrong "empty" "not a .npy file"
+printf 'PK\003\004abcdefgh' | wrong "a .npz" "not a .npy file"
+printf '\223NUMPY\004\000\166\000' | wrong "version 4" "version 4"
+printf '\223NUMPY\001\000\166\000{' | wrong "half a header" "ends within its header"
+printf '\223NUMPY\002\000\377\377\377\377{' | wrong "a header of 4 GB" "header of 4294967295"
+( npy '<i4' '6,'; int32 1 2 3 4 5 ) | wrong "too short" "5 of 6"
+( npy '<i4' '6,'; int32 1 2 3 4 5 6 7 ) | wrong "too long" "more in the file"
+( npy '<i4' '1000000000000,'; int32 1 ) | wrong "a million million" "ends after 1 of"
+( npy '<i4' '4611686018427387904, 4' ) | wrong "a shape that overflows" "too large"
+( npy '<i4' '99999999999999999999999,' ) | wrong "a size that overflows" "understood"
+( npy '<i4' '' ) | wrong "no dimensions" "one number"
+( npy '<i4' '1, 1, 1, 1'; int32 1 ) | wrong "four dimensions" "more than 3"
+( npy '<i4' '1, 1, 1'; int32 1 ) | wrong "tokens of three dimensions" "[lanes, steps]"
+( npy '<f4' '16,'; zeros 64 ) | wrong "features of one dimension" "[steps, width]"
+( npy '<f4' '3, 15'; zeros 180 ) | wrong "another width" "15 numbers, but the model takes 16"
+( npy '<f4' '3, 16' True; zeros 192 ) | wrong "Fortran order" "Fortran"
+( npy '<f2' '3, 16'; zeros 96 ) | wrong "float16" "float16"
+( npy '>i4' '1,'; zeros 4 ) | wrong "big-endian" "big-endian"
+( npy '<c8' '1,'; zeros 8 ) | wrong "complex" "<c8"
+( npy '<U1' '1,'; zeros 4 ) | wrong "text" "<U1"
+( npy '<i8' '1,'; printf '\000\000\000\000\001\000\000\000' ) | wrong "2^32" "fit 32 bits"
+( npy '<i4' '1,'; printf '\000\001\000\000' ) | wrong "token 256" "256"
+( npy '<i4' '1,'; printf '\376\377\377\377' ) | wrong "token -2" "-2"
+( npy "<i4', 'x': '1" '1,'; int32 1 ) | wrong "an unknown key" "understood"
+( npy "<i4', 'descr': '<i4" '1,'; int32 1 ) | wrong "a key twice" "understood"
+printf '\223NUMPY\001\000\002\000{}' | wrong "no keys" "understood"
+printf '\223NUMPY\001\000\012\000{"descr": [' | wrong "half a dict" "records"
+# Version 2, another order, other quotes, no blanks: legal.
+( printf '\223NUMPY\002\000\076\000\000\000{"shape":(6,),"fortran_order":True,"descr":"<i4"}      '
+  printf '           \n'; int32 72 101 108 108 111 33 ) >"$work/odd.npy"
+ran "run an odd header" --input "$work/odd.npy" --output "$work/b.npy"
+check "run: an odd header is fine" same a.npy b.npy
+run run "$model" --input "$work/tokens.npy" --reset "$work/first.npy" --output "$work/x.npy"
+ends "reset of another length" 1 "must be [6]"
+run run "$model" --input "$work/tokens.npy" --output "$work/no/such/x.npy"
+ends "an output that cannot be" 1 "cannot be written"
+run run "$model" --input "$work/no.npy" --output "$work/x.npy"
+ends "an input that is not there" 1 "no.npy"
+
+# ---- generate ----------------------------------------------------------------------
+
+run generate "$model" --tokens 20 --ids --prompt Hello
+ends "generate" 0
+check "generate: 20 ids" [ "$(wc -w <"$work/out")" -eq 20 ]
+check "generate: speeds at the end" has err "prompt: 5 tokens"
+cp "$work/out" "$work/ids"
+run generate "$model" --tokens 20 --ids --prompt-ids '72,101, 108,108,111' --quiet
+check "generate: ids as text" same out ids
+check "generate --quiet" [ ! -s "$work/err" ]
+printf 'Hello' >"$work/prompt"
+run generate "$model" --tokens 20 --ids --prompt-file "$work/prompt" --chunk 2
+check "generate: a file as text" same out ids
+run generate "$model" --tokens 20 --ids --prompt Hello --seed 2
+check "generate: another seed" sh -c "! cmp -s '$work/out' '$work/ids'"
+run generate "$model" --tokens 20 --ids --prompt Hello --top-k 40 --top-p 0.9 \
+    --min-p 0.01 --repetition 1.2 --temperature 1.5
+ends "generate with everything" 0
+run generate "$model" --tokens 3 --ids --temperature 0
+ends "generate without a prompt" 0
+run generate "$model" --tokens 0 --prompt Hello --echo
+ends "generate --echo" 0 "Hello"
+run generate "$model" --tokens 100 --prompt Hello
+check "generate: text" [ "$(size "$work/out")" -eq 101 ]
+run generate "$model" --prompt-ids 1,x;     ends "ids that are none" 1 "--prompt-ids"
+run generate "$model" --prompt-ids 256;     ends "an id too large" 1 "256"
+run generate "$model" --prompt-ids -1;      ends "an id below 0" 1 "-1"
+run generate "$model" --prompt-file "$work/none"; ends "no such prompt" 1 "none"
+run generate "$model" --top-p 2;            ends "a top-p of 2" 1 "krait:"
+run generate "$model" --temperature -1;     ends "a temperature below 0" 1 "krait:"
+"$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
+sleep 1
+kill -TERM $!
+wait $!
+status=$?
+ends "generate: interrupted" 1 "written:"
+if [ -e /dev/full ]; then
+    "$krait" generate "$model" --tokens 100000 >/dev/full 2>"$work/err"
+    status=$?
+    ends "generate: a full disk" 1 "cannot be written"
+fi
+
+# ---- convert -----------------------------------------------------------------------
+
+id() { "$krait" info "$1" 2>/dev/null | sed -n 's/^  model id *//p'; }
+run convert "$model" "$work/f32.gguf"
+ends "convert" 0
+check "convert: says the sizes" has err "% of"
+check "convert: the same id" [ "$(id "$model")" = "$(id "$work/f32.gguf")" ]
+check "convert: an id at all" [ "$(id "$model" | wc -c)" -eq 17 ]
+run run "$work/f32.gguf" --input "$work/tokens.npy" --output "$work/b.npy"
+check "convert: the same numbers" same a.npy b.npy
+run generate "$work/f32.gguf" --tokens 20 --ids --prompt Hello --quiet
+check "convert: the same text" same out ids
+for type in f16 bf16 q8_0; do
+    run convert "$model" "$work/$type.gguf" --type $type --read
+    ends "convert --type $type" 0
+    check "convert: $type is smaller" [ "$(size "$work/$type.gguf")" -lt "$(size "$work/f32.gguf")" ]
+    run run "$work/$type.gguf" --input "$work/tokens.npy" --output "$work/$type.npy"
+    ends "run $type" 0
+    run convert "$model" "$work/$type-panels.gguf" --type $type --layout panels
+    ends "convert --type $type --layout panels" 0
+    run run "$work/$type-panels.gguf" --input "$work/tokens.npy" --output "$work/b.npy"
+    check "convert: $type panels, the same numbers" same $type.npy b.npy
+done
+run convert "$work/f16.gguf" "$work/again.gguf" --type f16
+ends "convert a GGUF" 0
+run convert "$model" "$work/no/such/x.gguf"
+ends "convert: an output that cannot be" 1 "krait:"
+run convert "$work/bad.gguf" "$work/x.gguf"
+ends "convert: a damaged file" 1 "bad.gguf"
+check "convert: nothing is left of it" [ -z "$(ls "$work" | grep '^x\.gguf')" ]
+cp "$work/f32.gguf" "$work/keep.gguf"
+run convert "$work/bad.gguf" "$work/keep.gguf"
+check "convert: a failure keeps what was there" same f32.gguf keep.gguf
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,2 @@
+/* consumer.cc - the same text as C++98. */
+#include "consumer.c"

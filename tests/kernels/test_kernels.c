@@ -1,0 +1,317 @@
+/*
+ * test_kernels.c - every table this CPU has against plain C, bit for bit.
+ *
+ * Sizes straddle every vector, panel, strip, segment and tile; outputs lie between guards, so
+ * that a write past the end is seen; inputs hold zeros, tiny and huge numbers, infinities, NaN.
+ */
+#include "kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bits.h"
+#include "core/real.h"
+#include "kernels/pack.h"
+#include "support/random.h"
+#include "test.h"
+
+enum { GUARD = 64 };
+
+static const char *const tables[] = { "avx512", "avx2" };
+
+/* Runs 'check' for every table but plain; says which are not on this CPU. */
+static void with_tables(void (*check)(const kr_kernels *k))
+{
+    size_t ran = 0;
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        const kr_kernels *k = kr_kernels_named(tables[i]);
+
+        if (k)
+            check(k), ran++;
+    }
+    if (ran == 0)
+        SKIP("this CPU has no vector kernels");
+}
+
+/* Now and then something that is not an ordinary number. */
+static float wild(kr_random *random)
+{
+    static const float odd[] = { 0.0f, -0.0f, 1e-42f, -1e-38f, 1e38f, -3e38f, 1e-30f };
+    uint32_t choice = kr_random_u32(random) % 64;
+
+    if (choice < 7)
+        return odd[choice];
+    if (choice == 7 && kr_random_u32(random) % 16 == 0)
+        return kr_random_u32(random) % 2 ? kr_float_of(0x7f800000u) : kr_float_of(0x7fc00000u);
+    return kr_random_unit(random) * (choice % 8 == 0 ? 100.0f : 1.0f);
+}
+
+static float *floats(kr_random *random, size_t count, int odd)
+{
+    float *x = malloc((count + 2 * GUARD) * sizeof *x);
+
+    for (size_t i = 0; i < count + 2 * GUARD; i++)
+        x[i] = odd ? wild(random) : kr_random_unit(random);
+    return x + GUARD;
+}
+
+static void release(float *x)
+{
+    free(x - GUARD);
+}
+
+static float *copy_of(const float *x, size_t count)
+{
+    float *y = malloc((count + 2 * GUARD) * sizeof *y);
+
+    memcpy(y, x - GUARD, (count + 2 * GUARD) * sizeof *y);
+    return y + GUARD;
+}
+
+/* Equal, guards included; any NaN equals any NaN. */
+static int equal(const float *a, const float *b, size_t count)
+{
+    for (size_t i = 0; i < count + 2 * GUARD; i++)
+        if (kr_canonical_bits(a[i - GUARD]) != kr_canonical_bits(b[i - GUARD]))
+            return 0;
+    return 1;
+}
+
+static size_t row_bytes(int32_t type, size_t inputs)
+{
+    return type == KRAIT_F32 ? 4 * inputs : type == KRAIT_Q8_0 ? inputs / 32 * 34 : 2 * inputs;
+}
+
+/* A random matrix in panels, aligned to 64; *block is to be freed. */
+static kr_matrix random_matrix(kr_random *random, int32_t type, size_t outputs, size_t inputs,
+                               void **block)
+{
+    size_t         bytes = row_bytes(type, inputs), padded = kr_pad16(outputs) * bytes;
+    unsigned char *rows = malloc(outputs * bytes + 1), *panels;
+    kr_matrix      w = { NULL, outputs, inputs, type };
+
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t k = 0; k < inputs; k++) {
+            unsigned char *row = rows + o * bytes;
+            float          x = wild(random);
+
+            if (type == KRAIT_F32)
+                kr_store_u32(row + 4 * k, kr_bits_of(x));
+            else if (type == KRAIT_F16)
+                kr_store_u16(row + 2 * k, kr_half_of_float(x));
+            else if (type == KRAIT_BF16)
+                kr_store_u16(row + 2 * k, kr_bfloat_of_float(x));
+            else {
+                row[k / 32 * 34 + 2 + k % 32] = (unsigned char)kr_random_u32(random);
+                kr_store_u16(row + k / 32 * 34, kr_half_of_float(kr_random_unit(random)));
+            }
+        }
+    *block = malloc(padded + 64);
+    panels = (unsigned char *)*block + (64 - (uintptr_t)*block % 64) % 64;
+    kr_pack_rows(&w, panels, rows, 0, outputs);
+    w.data = panels;
+    free(rows);
+    return w;
+}
+
+static void compare_product(const kr_kernels *k, kr_random *random, int32_t type, size_t outputs,
+                            size_t inputs, size_t rows, int biased)
+{
+    void      *block;
+    kr_matrix  w = random_matrix(random, type, outputs, inputs, &block);
+    size_t     x_stride = inputs + 3, y_stride = outputs + 5, count = rows * y_stride;
+    float     *x = floats(random, rows * x_stride, 1), *bias = floats(random, outputs, 1);
+    float     *y = floats(random, count, 0), *expected = copy_of(y, count);
+    kr_q8     *q = malloc((rows * (inputs / 32) + 1) * sizeof *q);
+    kr_product p = { &w, biased ? bias : NULL, x, x_stride, NULL, y, y_stride, rows };
+
+    if (type == KRAIT_Q8_0) {
+        k->quantize(q, x, x_stride, rows, inputs);
+        p.q = q;
+    }
+    kr_kernels_product(k, &p);
+    p.y = expected;
+    if (type == KRAIT_Q8_0)
+        kr_kernels_plain.quantize(q, x, x_stride, rows, inputs);
+    kr_kernels_product(&kr_kernels_plain, &p);
+    test_note("%s: product of type %d, %zu x %zu, %zu rows, bias %d", k->name, (int)type, outputs, inputs, rows, biased);
+    CHECK(equal(y, expected, count));
+    test_note("%s", "");
+    free(block);
+    free(q);
+    release(x), release(bias), release(y), release(expected);
+}
+
+static void check_products(const kr_kernels *k)
+{
+    static const int32_t types[] = { KRAIT_F32, KRAIT_F16, KRAIT_BF16, KRAIT_Q8_0 };
+    static const size_t  outputs[] = { 1, 15, 16, 17, 24, 33, 48, 63, 64, 65, 100, 144 };
+    static const size_t  inputs[] = { 1, 7, 32, 64, 255, 256, 257, 544 };
+    kr_random            random = kr_random_from(1);
+
+    for (size_t t = 0; t < 4; t++)
+        for (size_t o = 0; o < sizeof outputs / sizeof *outputs; o++)
+            for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+                for (size_t rows = 1; rows <= 13; rows += rows < 7 ? 1 : 6)
+                    if (types[t] != KRAIT_Q8_0 || inputs[i] % 32 == 0)
+                        compare_product(k, &random, types[t], outputs[o], inputs[i], rows,
+                                        (int)(rows + o) % 2);
+}
+
+TEST(kernels_products_equal_plain)
+{
+    with_tables(check_products);
+}
+
+static void check_quantize(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(2);
+
+    for (int round = 0; round < 200; round++) {
+        float *x = floats(&random, 3 * 100, 1);
+        kr_q8  a[9], b[9];
+
+        if (round % 10 == 0)        /* tiny and halfway values */
+            for (size_t i = 0; i < 300; i++)
+                x[i] = round % 20 ? kr_random_unit(&random) * 1e-30f : (float)(i % 32) + 0.5f;
+        k->quantize(a, x, 100, 3, 96);
+        kr_kernels_plain.quantize(b, x, 100, 3, 96);
+        for (size_t i = 0; i < 9; i++) {
+            CHECK_U64(kr_canonical_bits(a[i].scale), kr_canonical_bits(b[i].scale));
+            CHECK(a[i].sum == b[i].sum && memcmp(a[i].q, b[i].q, sizeof a[i].q) == 0);
+        }
+        release(x);
+    }
+}
+
+TEST(kernels_quantize_equals_plain)
+{
+    with_tables(check_quantize);
+}
+
+static void compare_conv(const kr_kernels *k, kr_random *random, size_t channels, size_t taps,
+                         size_t rows, int silu)
+{
+    size_t  stride = channels + 1, count = rows * stride;
+    float  *w = floats(random, kr_pad16(channels) * taps, 1), *bias = floats(random, channels, 1);
+    float  *window = floats(random, (taps - 1) * stride, 1), *x = floats(random, count, 1);
+    float  *y = floats(random, count, 0), *expected = copy_of(y, count);
+    kr_conv p = { w, rows % 2 ? bias : NULL, x, stride, window, stride, y, stride, rows,
+                  channels, taps, silu };
+
+    k->conv(&p);
+    p.y = expected;
+    kr_kernels_plain.conv(&p);
+    test_note("%s: conv of %zu channels, %zu taps, %zu rows, silu %d", k->name, channels, taps, rows, silu);
+    CHECK(equal(y, expected, count));
+    test_note("%s", "");
+    release(w), release(bias), release(window), release(x), release(y), release(expected);
+}
+
+static void check_conv(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(3);
+
+    for (size_t channels = 1; channels <= 50; channels += 7)
+        for (size_t taps = 1; taps <= 6; taps++)
+            for (size_t rows = 1; rows <= 9; rows += 2)
+                compare_conv(k, &random, channels, taps, rows, (int)(taps % 2));
+}
+
+TEST(kernels_conv_equals_plain)
+{
+    with_tables(check_conv);
+}
+
+static void compare_selective(const kr_kernels *k, kr_random *random, size_t channels, size_t states,
+                              size_t rows, int gated)
+{
+    size_t stride = channels + 2, count = rows * stride, memory = kr_pad16(channels) * states;
+    float *a = floats(random, memory, 1), *d = floats(random, channels, 1);
+    float *x = floats(random, count, 1), *dt = floats(random, count, 0), *z = floats(random, count, 1);
+    float *bc = floats(random, rows * 2 * states, 1), *h = floats(random, memory, 1);
+    float *y = floats(random, count, 0), *expected = copy_of(y, count), *h2 = copy_of(h, memory);
+    kr_selective p = { a, d, x, dt, gated ? z : NULL, stride, stride, stride, bc, bc + states,
+                       2 * states, h, y, stride, rows, channels, states };
+
+    k->selective(&p);
+    p.y = expected;
+    p.h = h2;
+    kr_kernels_plain.selective(&p);
+    test_note("%s: scan of %zu channels, %zu states, %zu rows, gate %d: y", k->name, channels, states, rows, gated);
+    CHECK(equal(y, expected, count));
+    test_note("%s", "");
+    for (size_t c = 0; c < channels; c++)
+        for (size_t n = 0; n < states; n++) {
+            size_t at = (c / 16 * states + n) * 16 + c % 16;
+
+            CHECK_U64(kr_canonical_bits(h[at]), kr_canonical_bits(h2[at]));
+        }
+    release(a), release(d), release(x), release(dt), release(z), release(bc), release(h), release(y);
+    release(expected), release(h2);
+}
+
+static void check_selective(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 3, 4, 7, 8, 16, 21 };
+    kr_random           random = kr_random_from(4);
+
+    for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+        for (size_t channels = 1; channels <= 40; channels += 5)
+            for (size_t rows = 1; rows <= 9; rows += 4)
+                compare_selective(k, &random, channels, states[s], rows, (int)(rows & 4));
+}
+
+TEST(kernels_selective_equals_plain)
+{
+    with_tables(check_selective);
+}
+
+static void check_rows(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(5);
+
+    for (size_t width = 1; width <= 70; width++) {
+        size_t count = 3 * width;
+        float *x = floats(&random, count, 1), *w = floats(&random, width, 1);
+        float *y = floats(&random, count, 0), *expected = copy_of(y, count);
+
+        k->rms_norm(y, x, w, 1e-5f, 3, width);
+        kr_kernels_plain.rms_norm(expected, x, w, 1e-5f, 3, width);
+        CHECK(equal(y, expected, count));
+        k->add(y, x, count);
+        kr_kernels_plain.add(expected, x, count);
+        CHECK(equal(y, expected, count));
+        release(x), release(w), release(y), release(expected);
+    }
+}
+
+TEST(kernels_rows_equal_plain)
+{
+    with_tables(check_rows);
+}
+
+/* All exponents and signs, and what lies around the clamps. */
+static void check_activations(const kr_kernels *k)
+{
+    enum { COUNT = 40003 };
+    kr_random random = kr_random_from(6);
+
+    for (int kind = 0; kind < KR_ACTIVATIONS; kind++) {
+        float *x = floats(&random, COUNT, 0), *expected;
+
+        for (size_t i = 0; i < COUNT; i++)
+            x[i] = i % 2 ? kr_float_of(kr_random_u32(&random)) : kr_random_unit(&random) * 100.0f;
+        expected = copy_of(x, COUNT);
+        k->activate(x, COUNT, kind);
+        kr_kernels_plain.activate(expected, COUNT, kind);
+        CHECK(equal(x, expected, COUNT));
+        release(x), release(expected);
+    }
+}
+
+TEST(kernels_activations_equal_plain)
+{
+    with_tables(check_activations);
+}

@@ -1,0 +1,316 @@
+/*
+ * main.c - runs the tests that tests.def lists.
+ *
+ *     krait-test [-l] [-v] [filter...]
+ *
+ * Started in the source root.  -l lists, -v prints what took longest; a filter keeps
+ * the tests whose name contains it.
+ */
+#define _XOPEN_SOURCE 700
+
+#include "test.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "krait.h"
+
+enum { PATH_SIZE = 1024, PATHS = 8, MOST_PRINTED = 10, SLOWEST = 5 };
+
+struct test_case {
+    const char *name;
+    void      (*run)(void);
+};
+
+#define TEST_CASE(name) void test_##name(void);
+#include "tests.def"
+#undef TEST_CASE
+
+static const struct test_case cases[] = {
+#define TEST_CASE(name) { #name, test_##name },
+#include "tests.def"
+#undef TEST_CASE
+    { NULL, NULL }
+};
+
+enum { CASES = sizeof(cases) / sizeof(cases[0]) - 1 };
+
+static const char *current = "";        /* the name of the test that runs */
+static int         failures;            /* its failed checks */
+static int         skipped;
+static char        note[256];
+static char        scratch[PATH_SIZE];  /* "" until a test asks for it */
+
+/* ---- checks ---- */
+
+/* Prints how a failure's line begins; 0 when enough were printed. */
+static int fail(const char *file, int line, const char *text)
+{
+    failures++;
+    if (failures > MOST_PRINTED)
+        return 0;
+    printf("FAIL %s: %s:%d: %s%s%s%s", current, file, line, note[0] ? "[" : "", note,
+           note[0] ? "] " : "", text);
+    return 1;
+}
+
+int test_check(int holds, const char *file, int line, const char *text)
+{
+    if (!holds && fail(file, line, text))
+        printf(": does not hold\n");
+    return holds;
+}
+
+int test_check_int(long long actual, long long expected, const char *file, int line,
+                   const char *text)
+{
+    if (actual != expected && fail(file, line, text))
+        printf(": %lld, expected %lld\n", actual, expected);
+    return actual == expected;
+}
+
+int test_check_u64(uint64_t actual, uint64_t expected, const char *file, int line,
+                   const char *text)
+{
+    if (actual != expected && fail(file, line, text))
+        printf(": %" PRIu64 " (0x%" PRIx64 "), expected %" PRIu64 " (0x%" PRIx64 ")\n", actual,
+               actual, expected, expected);
+    return actual == expected;
+}
+
+int test_check_str(const char *actual, const char *expected, const char *file, int line,
+                   const char *text)
+{
+    int same = actual && expected ? strcmp(actual, expected) == 0 : actual == expected;
+
+    if (!same && fail(file, line, text))
+        printf(": \"%s\", expected \"%s\"\n", actual ? actual : "(NULL)",
+               expected ? expected : "(NULL)");
+    return same;
+}
+
+int test_check_close(double actual, double expected, double bound, const char *file, int line,
+                     const char *text)
+{
+    int close = actual == expected || (isnan(actual) && isnan(expected))
+                || (isfinite(actual) && isfinite(expected) && fabs(actual - expected) <= bound);
+
+    if (!close && fail(file, line, text))
+        printf(": %.9g, expected %.9g: off by %.3g, bound %.3g\n", actual, expected,
+               fabs(actual - expected), bound);
+    return close;
+}
+
+int test_check_status(int32_t actual, int32_t expected, const char *file, int line,
+                      const char *text)
+{
+    if (actual != expected && fail(file, line, text))
+        printf(": %d (%s), expected %d (%s)\n", (int)actual, krait_status_text(actual),
+               (int)expected, krait_status_text(expected));
+    return actual == expected;
+}
+
+int test_check_bytes(const void *actual, const void *expected, size_t count, const char *file,
+                     int line, const char *text)
+{
+    const unsigned char *a = actual, *e = expected;
+    size_t               i = 0;
+
+    while (i < count && a[i] == e[i])
+        i++;
+    if (i < count && fail(file, line, text))
+        printf(": byte %zu of %zu is %02x, expected %02x\n", i, count, (unsigned)a[i],
+               (unsigned)e[i]);
+    return i == count;
+}
+
+void test_skip(const char *reason)
+{
+    if (!skipped)
+        printf("SKIP %s: %s\n", current, reason);
+    skipped = 1;
+}
+
+void test_note(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(note, sizeof note, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- files ---- */
+
+static const char *joined(const char *folder, const char *name)
+{
+    static char paths[PATHS][PATH_SIZE];
+    static int  next;
+    char       *path = paths[next++ % PATHS];
+
+    if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE) {
+        fprintf(stderr, "krait-test: path too long: %s/%s\n", folder, name);
+        exit(2);
+    }
+    return path;
+}
+
+const char *test_data(const char *name)
+{
+    return joined(".", name);
+}
+
+const char *test_shared(const char *name)
+{
+    const char *folder = getenv("KRAIT_SHARED");
+    const char *path = joined(folder && folder[0] ? folder : "../shared", name);
+
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+char *test_path(char *buffer, size_t size, const char *name)
+{
+    if (!scratch[0]) {
+        const char *folder = getenv("TMPDIR");
+
+        snprintf(scratch, sizeof scratch, "%s/krait-test-XXXXXX",
+                 folder && folder[0] ? folder : "/tmp");
+        if (!mkdtemp(scratch)) {
+            perror(scratch);
+            exit(2);
+        }
+    }
+    if ((size_t)snprintf(buffer, size, "%s/%s", scratch, name) >= size) {
+        fprintf(stderr, "krait-test: no room for the path of %s\n", name);
+        exit(2);
+    }
+    return buffer;
+}
+
+static int remove_one(const char *path, const struct stat *about, int flag, struct FTW *walk)
+{
+    (void)about, (void)flag, (void)walk;
+    return remove(path);
+}
+
+/* ---- the run ---- */
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Only names the test; the default action of the signal then follows. */
+static void crashed(int number)
+{
+    static const char before[] = "FAIL ", after[] = ": crashed\n";
+
+    if (write(STDOUT_FILENO, before, sizeof before - 1) < 0
+        || write(STDOUT_FILENO, current, strlen(current)) < 0
+        || write(STDOUT_FILENO, after, sizeof after - 1) < 0)
+        _exit(2);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Sanitizers have handlers of their own, which say more: those stay. */
+static void name_the_crash(void)
+{
+    static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+    struct sigaction found;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (sigaction(numbers[i], NULL, &found) == 0 && !(found.sa_flags & SA_SIGINFO)
+            && found.sa_handler == SIG_DFL)
+            signal(numbers[i], crashed);
+}
+
+static int wanted(const char *name, char **filters)
+{
+    if (!*filters)
+        return 1;
+    for (; *filters; filters++)
+        if (strstr(name, *filters))
+            return 1;
+    return 0;
+}
+
+static void print_slowest(double *took)
+{
+    for (int n = 0; n < SLOWEST; n++) {
+        int slowest = 0;
+
+        for (int i = 1; i < CASES; i++)
+            if (took[i] > took[slowest])
+                slowest = i;
+        if (took[slowest] <= 0)
+            return;
+        printf("%8.3f s  %s\n", took[slowest], cases[slowest].name);
+        took[slowest] = 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static double took[CASES + 1];
+    int           list = 0, verbose = 0, passed = 0, failed = 0, skips = 0;
+    int           option;
+
+    while ((option = getopt(argc, argv, "lv")) != -1) {
+        if (option == '?') {
+            fprintf(stderr, "usage: krait-test [-l] [-v] [filter...]\n");
+            return 2;
+        }
+        list |= option == 'l';
+        verbose |= option == 'v';
+    }
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    name_the_crash();
+
+    for (int i = 0; i < CASES; i++) {
+        double begin;
+
+        if (!wanted(cases[i].name, argv + optind))
+            continue;
+        if (list) {
+            printf("%s\n", cases[i].name);
+            continue;
+        }
+        current = cases[i].name;
+        failures = skipped = 0;
+        note[0] = '\0';
+        begin = seconds();
+        cases[i].run();
+        took[i] = seconds() - begin;
+
+        if (failures > MOST_PRINTED)
+            printf("FAIL %s: %d more\n", current, failures - MOST_PRINTED);
+        if (failures)
+            failed++;
+        else if (skipped)
+            skips++;
+        else
+            passed++;
+    }
+    if (scratch[0])
+        nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (list)
+        return 0;
+    if (verbose)
+        print_slowest(took);
+    if (passed + failed + skips == 0)
+        printf("FAIL krait-test: no test has such a name\n");
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skips);
+    return failed > 0 || passed + skips == 0;
+}
