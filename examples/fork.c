@@ -90,7 +90,7 @@ static int open_story(struct story *story, const char *path, const char *prompt)
     size_t        count, i;
 
     if (krait_model_open(&story->model, path, NULL, &why) != KRAIT_OK) {
-        fprintf(stderr, "fork: %s: %s\n", path, why.text);
+        fprintf(stderr, "fork: %s\n", why.text);
         return 1;
     }
     krait_model_get(story->model, KRAIT_OUT_WIDTH, &width);

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     float        *logits;
 
     if (krait_model_open(&model, path, NULL, &why) != KRAIT_OK) {
-        fprintf(stderr, "minimal: %s: %s\n", path, why.text);
+        fprintf(stderr, "minimal: %s\n", why.text);
         return 1;
     }
     krait_model_get(model, KRAIT_OUT_WIDTH, &width);

@@ -1,9 +1,9 @@
 /*
  * tree.c - draws {"sequence": [{"embed": {...}}, {"repeat": {"n": 10, "of": {...}}}]}.
  *
- * A layer is an object of one member: its type, and options or a list of layers.  krait
- * wrote the JSON itself; nevertheless nothing here trusts it: what is not understood is
- * not drawn, and no read goes past the NUL.
+ * A layer is an object of one member: its type, and options, a list of layers, or the one
+ * layer that it holds.  krait wrote the JSON itself; nevertheless nothing here trusts it:
+ * what is not understood is not drawn, and no read goes past the NUL.
  */
 #include "cli/tree.h"
 
@@ -163,6 +163,21 @@ static void draw_options(const drawing *d, const char *options)
     }
 }
 
+/* What the value of a layer's type says of its children: a list, a layer or NULL. */
+static const char *children_of(const char *value)
+{
+    const char *of = *value == '[' ? value : value_of(value, "of");
+    member      only, none;
+
+    if (!of && first_member(&only, value) && !has_key(&only, "weights")
+        && (*only.value == '{' || *only.value == '[')) {
+        none = only;
+        if (!next_member(&none))
+            of = value;
+    }
+    return of;
+}
+
 static void draw_layer(drawing *d, const char *layer);
 
 static void draw_children(drawing *d, const char *list)
@@ -194,7 +209,7 @@ static void draw_layer(drawing *d, const char *layer)
     draw_options(d, m.value);
     fputc('\n', d->out);
 
-    of = *m.value == '[' ? m.value : value_of(m.value, "of");
+    of = children_of(m.value);
     if (!of)
         return;
     if (*of == '[') {

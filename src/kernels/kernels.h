@@ -19,7 +19,7 @@ typedef struct kr_matrix {
 } kr_matrix;
 
 enum {
-    KR_SEGMENT = 256,           /* terms of one chain of a product */
+    KR_SEGMENT = 64,            /* terms of one chain of a product */
     KR_BLOCK   = 32             /* numbers that share one scale */
 };
 

@@ -25,7 +25,7 @@ static float plain_bf16(const kr_matrix *w, size_t output, size_t input)
     return kr_float_of_bfloat(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
 }
 
-/* One chain of fma over ascending k in segments of 256 terms; segments are added in order. */
+/* One chain of fma over ascending k in segments of 64 terms; segments are added in order. */
 KR_INLINE float plain_dot(const kr_product *p, const float *x, size_t output, plain_weight *weight)
 {
     float total = 0;

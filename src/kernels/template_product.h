@@ -1,7 +1,7 @@
 /*
  * template_product.h - y = W x for one float type of weights: W_NAME, W_TYPE, W_LOAD.
  *
- * Included by template.h once for each type.  A strip of 64 outputs and a segment of 256 inputs
+ * Included by template.h once for each type.  A strip of 64 outputs and a segment of 64 inputs
  * at a time, so that the piece of W is read from memory once and then stays in the cache while
  * the rows pass over it.
  */

@@ -17,10 +17,11 @@ else
     model=$work/tiny
     mkdir "$model"
     # shellcheck disable=SC2086
-    ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && "$work/make_tiny" "$model" || exit 1
+    ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" || exit 1
+    "$work/make_tiny" "$model" || exit 1
 fi
 
-# run ARGUMENTS: the command, its output in $work/out and $work/err, its status in $status.
+# run ARGUMENTS: the command; its output in $work/out and $work/err, then $status.
 run() {
     "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
@@ -50,13 +51,15 @@ check() {
 ends() {
     stream=$work/err
     [ "$2" -eq 0 ] && stream=$work/out
-    [ "$status" -eq "$2" ] && grep -qF -e "${3:-}" "$stream"
+    [ "$status" -eq "$2" ] && { [ -z "${3:-}" ] || grep -qF -e "$3" "$stream"; }
     verdict $? "$1"
 }
 
 has()  { grep -qF -e "$2" "$work/$1"; }
 gone() { [ ! -e "$1" ] && [ -z "$(ls "$1".partial* 2>/dev/null)" ]; }
 size() { wc -c <"$1" | tr -d ' '; }
+# shaped FILE TEXT: the header of an array has the text.
+shaped() { head -c 128 "$work/$1" | grep -qF -e "$2"; }
 
 # npy TYPE SHAPE: the start of an array on stdout, 128 bytes.
 npy() {
@@ -67,7 +70,7 @@ npy() {
 data() { tail -c +"$(($(size "$1") - $2 + 1))" "$1"; }
 
 int32() { for n; do printf "\\$(printf '%03o' "$n")\\000\\000\\000"; done; }
-int64() { for n; do printf "\\$(printf '%03o' "$n")\\000\\000\\000\\000\\000\\000\\000"; done; }
+int64() { for n; do int32 "$n"; printf '\000\000\000\000'; done; }
 zeros() { head -c "$1" /dev/zero; }
 
 # ---- usage -------------------------------------------------------------------------
@@ -134,7 +137,7 @@ same() { cmp -s "$work/$1" "$work/$2"; }
 
 ran "run tokens" --input "$work/tokens.npy" --output "$work/a.npy"
 check "run: size of the output" [ "$(size "$work/a.npy")" -eq $((128 + 6 * 256 * 4)) ]
-check "run: its header" sh -c "head -c 128 '$work/a.npy' | grep -qF \"'shape': (6, 256), }\""
+check "run: its header" shaped a.npy "'shape': (6, 256), }"
 run run "$model" --input "$work/tokens.npy" --output "$work/b.npy"
 check "run: says what it did" has err "6 steps of 1 lane, recurrent"
 check "run: the same twice" same a.npy b.npy
@@ -143,14 +146,15 @@ check "run: int64 as int32" same a.npy b.npy
 ran "run uint8" --input "$work/tokens8.npy" --output "$work/b.npy"
 check "run: uint8 as int32" same a.npy b.npy
 for chunk in 1 2 5 1000; do
-    ran "run --chunk $chunk" --chunk $chunk --input "$work/tokens.npy" --output "$work/b.npy"
+    ran "run --chunk $chunk" --chunk $chunk --input "$work/tokens.npy" \
+        --output "$work/b.npy"
     check "run: chunks of $chunk change nothing" same a.npy b.npy
 done
 ran "run --last" --last --input "$work/tokens.npy" --output "$work/b.npy"
 data "$work/a.npy" 1024 >"$work/a.last"
 data "$work/b.npy" 1024 >"$work/b.last"
 check "run --last: the last row" same a.last b.last
-check "run --last: its header" sh -c "head -c 128 '$work/b.npy' | grep -qF '(256,)'"
+check "run --last: its header" shaped b.npy '(256,)'
 
 ran "run, saving" --input "$work/first.npy" --output "$work/b.npy" --state-out "$work/s"
 ran "run, going on" --input "$work/rest.npy" --output "$work/c.npy" --state-in "$work/s"
@@ -159,12 +163,13 @@ data "$work/a.npy" 6144 >"$work/abc"
 check "run: a saved state goes on" same bc abc
 ran "run without output" --input "$work/first.npy" --state-out "$work/s2"
 check "run: states are the same" same s s2
-run run "$model" --input "$work/rest.npy" --output "$work/x.npy" --state-in "$work/tokens.npy"
+run run "$model" --input "$work/rest.npy" --state-in "$work/tokens.npy" \
+    --output "$work/x.npy"
 ends "run: a damaged state" 1 "tokens.npy"
 check "run: nothing was written then" gone "$work/x.npy"
 
 ran "run two lanes" --input "$work/lanes.npy" --output "$work/b.npy"
-check "run: lanes in the header" sh -c "head -c 128 '$work/b.npy' | grep -qF '(2, 3, 256)'"
+check "run: lanes in the header" shaped b.npy '(2, 3, 256)'
 ran "run the first lane" --input "$work/first.npy" --output "$work/c.npy"
 ran "run the second lane" --input "$work/rest.npy" --output "$work/d.npy"
 ( data "$work/c.npy" 3072; data "$work/d.npy" 3072 ) >"$work/cd"
@@ -178,7 +183,8 @@ run run "$model" --lanes 3 --input "$work/lanes.npy" --output "$work/x.npy"
 ends "run --lanes: not those of the input" 1 "2 lanes"
 
 ( npy '|b1' '6,'; printf '\000\000\000\001\000\000' ) >"$work/reset.npy"
-ran "run --reset" --reset "$work/reset.npy" --input "$work/tokens.npy" --output "$work/b.npy"
+ran "run --reset" --reset "$work/reset.npy" --input "$work/tokens.npy" \
+    --output "$work/b.npy"
 data "$work/b.npy" 6144 >"$work/bb"
 check "run --reset: a new episode" same bb cd
 
@@ -186,7 +192,7 @@ ran "run features" --input "$work/rows.npy" --output "$work/b.npy"
 ran "run float64" --input "$work/rows64.npy" --output "$work/c.npy"
 check "run: float64 as float32" same b.npy c.npy
 ran "run features of a lane" --input "$work/rows3.npy" --output "$work/c.npy"
-check "run: 3 dimensions in, 3 out" sh -c "head -c 128 '$work/c.npy' | grep -qF '(1, 3, 256)'"
+check "run: 3 dimensions in, 3 out" shaped c.npy '(1, 3, 256)'
 
 # ---- arrays that are wrong ---------------------------------------------------------
 
@@ -201,7 +207,7 @@ printf '' | wrong "empty" "not a .npy file"
 printf 'PK\003\004abcdefgh' | wrong "a .npz" "not a .npy file"
 printf '\223NUMPY\004\000\166\000' | wrong "version 4" "version 4"
 printf '\223NUMPY\001\000\166\000{' | wrong "half a header" "ends within its header"
-printf '\223NUMPY\002\000\377\377\377\377{' | wrong "a header of 4 GB" "header of 4294967295"
+printf '\223NUMPY\002\000\377\377\377\377{' | wrong "a header of 4 GB" "of 4294967295"
 ( npy '<i4' '6,'; int32 1 2 3 4 5 ) | wrong "too short" "5 of 6"
 ( npy '<i4' '6,'; int32 1 2 3 4 5 6 7 ) | wrong "too long" "more in the file"
 ( npy '<i4' '1000000000000,'; int32 1 ) | wrong "a million million" "ends after 1 of"
@@ -211,25 +217,27 @@ printf '\223NUMPY\002\000\377\377\377\377{' | wrong "a header of 4 GB" "header o
 ( npy '<i4' '1, 1, 1, 1'; int32 1 ) | wrong "four dimensions" "more than 3"
 ( npy '<i4' '1, 1, 1'; int32 1 ) | wrong "tokens of three dimensions" "[lanes, steps]"
 ( npy '<f4' '16,'; zeros 64 ) | wrong "features of one dimension" "[steps, width]"
-( npy '<f4' '3, 15'; zeros 180 ) | wrong "another width" "15 numbers, but the model takes 16"
+( npy '<f4' '3, 15'; zeros 180 ) | wrong "another width" "15 numbers, but"
 ( npy '<f4' '3, 16' True; zeros 192 ) | wrong "Fortran order" "Fortran"
 ( npy '<f2' '3, 16'; zeros 96 ) | wrong "float16" "float16"
 ( npy '>i4' '1,'; zeros 4 ) | wrong "big-endian" "big-endian"
 ( npy '<c8' '1,'; zeros 8 ) | wrong "complex" "<c8"
 ( npy '<U1' '1,'; zeros 4 ) | wrong "text" "<U1"
 ( npy '<i8' '1,'; printf '\000\000\000\000\001\000\000\000' ) | wrong "2^32" "fit 32 bits"
-( npy '<i4' '1,'; printf '\000\001\000\000' ) | wrong "token 256" "256"
-( npy '<i4' '1,'; printf '\376\377\377\377' ) | wrong "token -2" "-2"
+( npy '<i4' '1,'; printf '\000\001\000\000' ) | wrong "token 256" "token"
+( npy '<i4' '1,'; printf '\376\377\377\377' ) | wrong "token -2" "token"
 ( npy "<i4', 'x': '1" '1,'; int32 1 ) | wrong "an unknown key" "understood"
 ( npy "<i4', 'descr': '<i4" '1,'; int32 1 ) | wrong "a key twice" "understood"
 printf '\223NUMPY\001\000\002\000{}' | wrong "no keys" "understood"
 printf '\223NUMPY\001\000\012\000{"descr": [' | wrong "half a dict" "records"
 # Version 2, another order, other quotes, no blanks: legal.
-( printf '\223NUMPY\002\000\076\000\000\000{"shape":(6,),"fortran_order":True,"descr":"<i4"}      '
-  printf '           \n'; int32 72 101 108 108 111 33 ) >"$work/odd.npy"
+( printf '\223NUMPY\002\000\100\000\000\000%-63s\n' \
+    '{"shape":(6,),"fortran_order":True,"descr":"<i4"}'
+  int32 72 101 108 108 111 33 ) >"$work/odd.npy"
 ran "run an odd header" --input "$work/odd.npy" --output "$work/b.npy"
 check "run: an odd header is fine" same a.npy b.npy
-run run "$model" --input "$work/tokens.npy" --reset "$work/first.npy" --output "$work/x.npy"
+run run "$model" --input "$work/tokens.npy" --reset "$work/first.npy" \
+    --output "$work/x.npy"
 ends "reset of another length" 1 "must be [6]"
 run run "$model" --input "$work/tokens.npy" --output "$work/no/such/x.npy"
 ends "an output that cannot be" 1 "cannot be written"
@@ -293,7 +301,8 @@ check "convert: the same text" same out ids
 for type in f16 bf16 q8_0; do
     run convert "$model" "$work/$type.gguf" --type $type --read
     ends "convert --type $type" 0
-    check "convert: $type is smaller" [ "$(size "$work/$type.gguf")" -lt "$(size "$work/f32.gguf")" ]
+    check "convert: $type is smaller" \
+        [ "$(size "$work/$type.gguf")" -lt "$(size "$work/f32.gguf")" ]
     run run "$work/$type.gguf" --input "$work/tokens.npy" --output "$work/$type.npy"
     ends "run $type" 0
     run convert "$model" "$work/$type-panels.gguf" --type $type --layout panels

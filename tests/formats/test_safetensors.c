@@ -196,6 +196,9 @@ TEST(safetensors_offsets)
                  "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%s]}}", wrong[i]);
         refused(header, 1, "tensor \"a\"");
     }
+    /* Of a dtype whose size nobody knows. */
+    refused("{" ENTRY("a", "X", "1", 0, 4611686018427387904) "}", 1, "bytes 0 to 4611686018427387904");
+    refused("{" ENTRY("a", "X", "1", 1, 2) "}", 1, "bytes 1 to 2 of 1");
 }
 
 TEST(safetensors_shapes)
