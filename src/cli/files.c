@@ -52,7 +52,7 @@ int output_open(output_file *file, const char *path)
 
     memset(file, 0, sizeof *file);
     file->path = path;
-    if (stat(path, &about) != 0 || S_ISREG(about.st_mode)) {
+    if (lstat(path, &about) != 0 || S_ISREG(about.st_mode)) {
         if (!(file->partial = malloc(room)))
             return complain(path, "out of memory");
         snprintf(file->partial, room, "%s.partial-%ld", path, (long)getpid());

@@ -12,7 +12,8 @@ char *file_read(const char *path, size_t *count);
 
 /*
  * A file that gets its name when it is whole: written beside it and renamed.  What exists
- * and is no plain file (a pipe, /dev/stdout) is written to as it is.
+ * and is no plain file itself (a pipe, a link, as /dev/stdout is one) is written in place:
+ * renaming would replace it.
  */
 typedef struct output_file {
     const char *path;

@@ -9,21 +9,35 @@
 
 /* ---- elementary functions: core/real.h, word by word ----------------------------- */
 
+/*
+ * exp of 'count' vectors, step by step for all of them: the chain of one is long, and a CPU that
+ * looks only so far ahead would wait for it.
+ */
+KR_INLINE void KR_NAME(v_exp_all)(V *x, const size_t count)
+{
+    V shifted[KR_EXP_VECTORS], p[KR_EXP_VECTORS];
+
+#define KR_EACH KR_UNROLL for (size_t i = 0; i < count; i++)
+    KR_EACH x[i] = V_MIN(V_SET(KR_EXP_HIGH), x[i]);
+    KR_EACH x[i] = V_MAX(V_SET(KR_EXP_LOW), x[i]);
+    KR_EACH shifted[i] = V_FMA(x[i], V_SET(KR_LOG2_E), V_SET(KR_ROUND));
+    KR_EACH p[i] = V_SUB(shifted[i], V_SET(KR_ROUND));
+    KR_EACH x[i] = V_FMA(p[i], V_SET(-KR_LN2_HIGH), x[i]);
+    KR_EACH x[i] = V_FMA(p[i], V_SET(-KR_LN2_LOW), x[i]);
+    KR_EACH p[i] = V_FMA(V_SET(KR_EXP_6), x[i], V_SET(KR_EXP_5));
+    KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_4));
+    KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_3));
+    KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_2));
+    KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(1.0f));
+    KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(1.0f));
+    KR_EACH x[i] = V_MUL(p[i], V_POWER(shifted[i]));
+#undef KR_EACH
+}
+
 KR_INLINE V KR_NAME(v_exp)(V x)
 {
-    V clamped = V_MAX(V_SET(KR_EXP_LOW), V_MIN(V_SET(KR_EXP_HIGH), x));
-    V shifted = V_FMA(clamped, V_SET(KR_LOG2_E), V_SET(KR_ROUND));
-    V n = V_SUB(shifted, V_SET(KR_ROUND));
-    V r = V_FMA(n, V_SET(-KR_LN2_HIGH), clamped), p;
-
-    r = V_FMA(n, V_SET(-KR_LN2_LOW), r);
-    p = V_FMA(V_SET(KR_EXP_6), r, V_SET(KR_EXP_5));
-    p = V_FMA(p, r, V_SET(KR_EXP_4));
-    p = V_FMA(p, r, V_SET(KR_EXP_3));
-    p = V_FMA(p, r, V_SET(KR_EXP_2));
-    p = V_FMA(p, r, V_SET(1.0f));
-    p = V_FMA(p, r, V_SET(1.0f));
-    return V_MUL(p, V_POWER(shifted));
+    KR_NAME(v_exp_all)(&x, 1);
+    return x;
 }
 
 KR_INLINE V KR_NAME(v_sigmoid)(V x)
@@ -216,33 +230,32 @@ static void KR_NAME(quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t 
 
 /* ---- sequence kernels: KR_V channels at a time ---------------------------------------- */
 
-KR_INLINE void KR_NAME(conv_channels)(const kr_conv *p, size_t c, const size_t n)
+/* Row t of KR_V channels: the taps meet rows of the window and then of x. */
+KR_INLINE void KR_NAME(conv_channels)(const kr_conv *p, size_t t, size_t c, const size_t n)
 {
     const float *w = p->w + c / 16 * p->taps * 16 + c % 16;
-    V            bias = p->bias ? KR_NAME(v_load)(p->bias + c, n) : V_ZERO();
+    V            sum = p->bias ? KR_NAME(v_load)(p->bias + c, n) : V_ZERO();
 
-    for (size_t t = 0; t < p->rows; t++) {
-        V sum = bias;
+    for (size_t k = 0; k < p->taps; k++) {
+        size_t       at = t + k;
+        const float *x = at < p->taps - 1 ? p->window + at * p->window_stride
+                                          : p->x + (at - (p->taps - 1)) * p->x_stride;
 
-        for (size_t k = 0; k < p->taps; k++) {
-            size_t       at = t + k;
-            const float *x = at < p->taps - 1 ? p->window + at * p->window_stride
-                                              : p->x + (at - (p->taps - 1)) * p->x_stride;
-
-            sum = V_FMA(V_LOAD(w + 16 * k), KR_NAME(v_load)(x + c, n), sum);
-        }
-        KR_NAME(v_store)(p->y + t * p->y_stride + c, p->silu ? KR_NAME(v_silu)(sum) : sum, n);
+        sum = V_FMA(V_LOAD(w + 16 * k), KR_NAME(v_load)(x + c, n), sum);
     }
+    KR_NAME(v_store)(p->y + t * p->y_stride + c, p->silu ? KR_NAME(v_silu)(sum) : sum, n);
 }
 
 static void KR_NAME(conv)(const kr_conv *p)
 {
-    size_t c = 0;
+    for (size_t t = 0; t < p->rows; t++) {
+        size_t c = 0;
 
-    for (; c + KR_V <= p->channels; c += KR_V)
-        KR_NAME(conv_channels)(p, c, KR_V);
-    if (c < p->channels)
-        KR_NAME(conv_channels)(p, c, p->channels - c);
+        for (; c + KR_V <= p->channels; c += KR_V)
+            KR_NAME(conv_channels)(p, t, c, KR_V);
+        if (c < p->channels)
+            KR_NAME(conv_channels)(p, t, c, p->channels - c);
+    }
 }
 
 /*
@@ -267,12 +280,21 @@ KR_INLINE void KR_NAME(scan_states)(const kr_selective *p, size_t c, const size_
         V y = from ? KR_NAME(v_load)(p->y + t * p->y_stride + c, n) : V_ZERO();
 
         KR_UNROLL
-        for (size_t i = 0; i < count; i++) {
-            V decay = KR_NAME(v_exp)(V_MUL(dt, V_LOAD(a + 16 * i)));
+        for (size_t i = 0; i < count; i += KR_EXP_VECTORS) {
+            const size_t group = count - i < KR_EXP_VECTORS ? count - i : KR_EXP_VECTORS;
+            V            decay[KR_EXP_VECTORS];
 
-            h[i] = V_FMA(decay, h[i], V_MUL(dtx, V_SET(b[i])));
-            h[i] = V_FLUSH(h[i], tiny);
-            y = V_FMA(V_SET(read[i]), h[i], y);
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++)
+                decay[j] = V_MUL(dt, V_LOAD(a + 16 * (i + j)));
+            KR_NAME(v_exp_all)(decay, group);
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++) {
+                V new = V_FMA(decay[j], h[i + j], V_MUL(dtx, V_SET(b[i + j])));
+
+                h[i + j] = V_FLUSH(new, tiny);
+                y = V_FMA(V_SET(read[i + j]), h[i + j], y);
+            }
         }
         KR_NAME(v_store)(p->y + t * p->y_stride + c, y, n);
     }
@@ -301,14 +323,25 @@ KR_INLINE void KR_NAME(selective_channels)(const kr_selective *p, size_t c, cons
     }
 }
 
+/* A few rows at a time through all channels: what they touch stays in the cache. */
 static void KR_NAME(selective)(const kr_selective *p)
 {
-    size_t c = 0;
+    for (size_t t = 0; t < p->rows; t += KR_SCAN_ROWS) {
+        kr_selective part = *p;
+        size_t       c = 0;
 
-    for (; c + KR_V <= p->channels; c += KR_V)
-        KR_NAME(selective_channels)(p, c, KR_V);
-    if (c < p->channels)
-        KR_NAME(selective_channels)(p, c, p->channels - c);
+        part.x += t * p->x_stride;
+        part.dt += t * p->dt_stride;
+        part.z = p->z ? p->z + t * p->z_stride : NULL;
+        part.b += t * p->bc_stride;
+        part.c += t * p->bc_stride;
+        part.y += t * p->y_stride;
+        part.rows = kr_min(p->rows - t, KR_SCAN_ROWS);
+        for (; c + KR_V <= p->channels; c += KR_V)
+            KR_NAME(selective_channels)(&part, c, KR_V);
+        if (c < p->channels)
+            KR_NAME(selective_channels)(&part, c, p->channels - c);
+    }
 }
 
 /* ---- rows ------------------------------------------------------------------------------ */

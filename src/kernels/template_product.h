@@ -24,6 +24,10 @@ KR_INLINE void W_NAME(tile)(const kr_product *p, KR_NAME(strip) strip, size_t ou
     for (size_t k = from; k < to; k++, w += strip.width) {
         V weights[8];
 
+        if (rows > 1)           /* many rows compute long enough for the next segment to come */
+            KR_UNROLL
+            for (size_t j = 0; j < panels * 16 * sizeof *w; j += 64)
+                V_PREFETCH((const char *)(w + KR_SEGMENT * strip.width) + j);
         KR_UNROLL
         for (size_t j = 0; j < vectors; j++)
             weights[j] = W_LOAD(w + j * KR_V);

@@ -31,6 +31,7 @@
 #define V_BFLOAT(p) \
     _mm256_castsi256_ps(_mm256_slli_epi32( \
         _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16))
+#define V_PREFETCH(p)     _mm_prefetch(p, _MM_HINT_T0)
 
 /* Integers: KR_V sums of 32 bits. */
 #define I                 __m256i
@@ -53,6 +54,8 @@
 #define KR_Q8_PANELS      1
 #define KR_Q8_ONE_PANELS  2
 #define KR_SCAN_STATES    4
+#define KR_EXP_VECTORS    4
+#define KR_SCAN_ROWS      32
 
 static const int32_t avx2_masks[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 

@@ -29,6 +29,7 @@
 #define V_BFLOAT(p) \
     _mm512_castsi512_ps(_mm512_slli_epi32( \
         _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
+#define V_PREFETCH(p)     _mm_prefetch(p, _MM_HINT_T0)
 
 #define I                 __m512i
 #define I_FLOAT(a)        _mm512_cvtepi32_ps(a)
@@ -49,6 +50,8 @@
 #define KR_Q8_PANELS      4
 #define KR_Q8_ONE_PANELS  4
 #define KR_SCAN_STATES    8
+#define KR_EXP_VECTORS    4
+#define KR_SCAN_ROWS      32
 
 KR_INLINE int32_t avx512_load_int(const int8_t *p)
 {

@@ -20,6 +20,7 @@
 #undef V_FLUSH
 #undef V_HALF
 #undef V_BFLOAT
+#undef V_PREFETCH
 #undef I
 #undef I_FLOAT
 #undef I_ROUND
@@ -37,4 +38,6 @@
 #undef KR_Q8_PANELS
 #undef KR_Q8_ONE_PANELS
 #undef KR_SCAN_STATES
+#undef KR_EXP_VECTORS
+#undef KR_SCAN_ROWS
 #undef KR_NAME

@@ -351,14 +351,14 @@ static uint32_t mamba_size(const kr_json *options, const char *name)
 /* 'description' is what mamba_write_tree() wrote: its places are known. */
 static void mamba_gguf_keys(const kr_json *description, kr_gguf_writer *w)
 {
-    const kr_json *embed = kr_json_get(kr_json_get(description, "tree"), "sequence")->first;
-    const kr_json *repeat = kr_json_get(embed->next, "repeat"), *end = kr_json_get(description, "end_token");
+    const kr_json *first = kr_json_get(kr_json_get(description, "tree"), "sequence")->first;
+    const kr_json *repeat = kr_json_get(first->next, "repeat"), *end = kr_json_get(description, "end_token");
     const kr_json *norm = kr_json_get(kr_json_get(kr_json_get(repeat, "of"), "residual"), "sequence")->first;
     const kr_json *mixer = kr_json_get(norm->next, "mamba1"), *eps = kr_json_get(kr_json_get(norm, "rms_norm"), "eps");
     const kr_json *input = kr_json_get(description, "input");
 
     kr_gguf_u32(w, "mamba.context_length", 1u << 20);
-    kr_gguf_u32(w, "mamba.embedding_length", mamba_size(kr_json_get(embed, "embed"), "width"));
+    kr_gguf_u32(w, "mamba.embedding_length", mamba_size(kr_json_get(first, "embed"), "width"));
     kr_gguf_u32(w, "mamba.feed_forward_length", 0);
     kr_gguf_u32(w, "mamba.attention.head_count", 0);
     kr_gguf_u32(w, "mamba.block_count", mamba_size(repeat, "n"));

@@ -241,6 +241,15 @@ run run "$model" --input "$work/tokens.npy" --reset "$work/first.npy" \
 ends "reset of another length" 1 "must be [6]"
 run run "$model" --input "$work/tokens.npy" --output "$work/no/such/x.npy"
 ends "an output that cannot be" 1 "cannot be written"
+( trap '' XFSZ
+  ulimit -f 1
+  "$krait" run "$model" --input "$work/tokens.npy" --output "$work/x.npy" 2>"$work/err" )
+status=$?
+ends "an output that is cut off" 1 "cannot be written"
+check "an output that is cut off: nothing is left" gone "$work/x.npy"
+run run "$model" --input "$work/tokens.npy" --output /dev/stdout
+check "an output to a link" same out a.npy
+check "an output to a link: it still is one" [ -L /dev/stdout ]
 run run "$model" --input "$work/no.npy" --output "$work/x.npy"
 ends "an input that is not there" 1 "no.npy"
 
@@ -264,10 +273,22 @@ run generate "$model" --tokens 20 --ids --prompt Hello --top-k 40 --top-p 0.9 \
 ends "generate with everything" 0
 run generate "$model" --tokens 3 --ids --temperature 0
 ends "generate without a prompt" 0
+run generate "$model" --tokens 20 --ids --temperature 0 --prompt Hello
+cut -d ' ' -f 1-8 "$work/out" >"$work/begin"
+cut -d ' ' -f 9-20 "$work/out" >"$work/end"
+run generate "$model" --tokens 12 --ids --temperature 0 \
+    --prompt-ids "72 101 108 108 111 $(cat "$work/begin")"
+cut -d ' ' -f 1-12 "$work/out" >"$work/went-on"
+check "generate: its own text goes on as it did" same end went-on
 run generate "$model" --tokens 0 --prompt Hello --echo
 ends "generate --echo" 0 "Hello"
+printf 'caf\303\251 \342\202\254\360\237\230\200 \342\202z\377\303\303\251\360\237' >"$work/odd"
+run generate "$model" --tokens 0 --prompt-file "$work/odd" --echo
+echo >>"$work/odd"
+check "generate: characters and other bytes come through" same out odd
 run generate "$model" --tokens 100 --prompt Hello
 check "generate: text" [ "$(size "$work/out")" -eq 101 ]
+run generate "$model" --prompt-ids 1,2x;    ends "half an id" 1 "--prompt-ids"
 run generate "$model" --prompt-ids 1,x;     ends "ids that are none" 1 "--prompt-ids"
 run generate "$model" --prompt-ids 256;     ends "an id too large" 1 "256"
 run generate "$model" --prompt-ids -1;      ends "an id below 0" 1 "-1"
@@ -281,7 +302,7 @@ wait $!
 status=$?
 ends "generate: interrupted" 1 "written:"
 if [ -e /dev/full ]; then
-    "$krait" generate "$model" --tokens 100000 >/dev/full 2>"$work/err"
+    "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err"
     status=$?
     ends "generate: a full disk" 1 "cannot be written"
 fi

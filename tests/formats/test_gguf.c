@@ -758,7 +758,8 @@ TEST(gguf_without_memory)
 
 TEST(package_type_bytes)
 {
-    uint64_t shape[4] = { 3, 64, 0, 0 }, got = 99;
+    static const uint64_t wraps[2] = { 7, 7905747460161236407 };    /* to 1 */
+    uint64_t              shape[4] = { 3, 64, 0, 0 }, got = 99;
 
     CHECK(kr_type_bytes(KR_TYPE_F32, shape, 2, &got) && got == 768);
     CHECK(kr_type_bytes(KR_TYPE_F32, shape, 0, &got) && got == 4);
@@ -766,6 +767,7 @@ TEST(package_type_bytes)
     CHECK(kr_type_bytes(KR_TYPE_I64, shape, 1, &got) && got == 24);
     CHECK(!kr_type_bytes(KR_TYPE_Q8_0, shape, 1, &got));
     CHECK(!kr_type_bytes(KR_TYPE_OTHER, shape, 1, &got));
+    CHECK(!kr_type_bytes(KR_TYPE_F32, wraps, 2, &got));
     CHECK(kr_type_bytes(KR_TYPE_PANELS + KR_TYPE_F16, shape, 2, &got) && got == 2048);
     CHECK(!kr_type_bytes(KR_TYPE_PANELS + KR_TYPE_F16, shape, 1, &got));
     CHECK_STR(kr_type_name(KR_TYPE_BF16), "BF16");

@@ -217,6 +217,10 @@ TEST(safetensors_shapes)
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]}}", 4,
             "disagree");
     refused("{" ENTRY("a", "F4", "1", 0, 1) "}", 1, "disagree");
+    /* Products that are the right size if they wrap: 1, and 0. */
+    refused("{" ENTRY("a", "U8", "7,7905747460161236407", 0, 1) "}", 1, "disagree");
+    refused("{" ENTRY("a", "U8", "4294967296,4294967296", 0, 0) "}", 0, "disagree");
+    refused("{" ENTRY("a", "F32", "576460752303423488", 0, 0) "}", 0, "disagree");
 }
 
 /* Holes, overlaps, bytes behind the end: any of them would let two readers see two files. */

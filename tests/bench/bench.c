@@ -1,0 +1,372 @@
+/*
+ * bench.c - what krait reaches, as a fraction of what the machine allows.
+ *
+ *     bench [--quick] [--small] [MODEL ...]
+ *
+ * One thread.  Bandwidth and FMA rate are probed before and after every figure, since the speed
+ * of shared machines drifts.  Decode is one token at a time; its limit is reading every weight
+ * once.  Prefill is many rows at once; its limit is the FMA rate.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "krait.h"
+#include "support/random.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/* ---- the machine -------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef uint64_t word_pair __attribute__((vector_size(16)));
+
+/* Bytes per second of reading a buffer that no cache holds, in eight chains of additions. */
+static double bandwidth(void)
+{
+    enum { COUNT = 16 << 20 };              /* 256 MiB */
+    static word_pair *buffer;
+    word_pair         sums[8] = { { 0 } };
+    double            start;
+
+    if (!buffer) {
+        buffer = aligned_alloc(64, COUNT * sizeof *buffer);
+        memset(buffer, 1, COUNT * sizeof *buffer);
+    }
+    start = now();
+    for (size_t i = 0; i < COUNT; i += 8)
+#pragma GCC unroll 8
+        for (size_t j = 0; j < 8; j++)
+            sums[j] += buffer[i + j];
+    for (size_t j = 1; j < 8; j++)
+        sums[0] += sums[j];
+    __asm__ volatile("" : : "m"(sums));
+    return COUNT * sizeof *buffer / (now() - start);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static double fma_512(long rounds)
+{
+    __m512 a[12];
+
+    for (int j = 0; j < 12; j++)
+        a[j] = _mm512_set1_ps((float)j);
+    for (long i = 0; i < rounds; i++)
+#pragma GCC unroll 12
+        for (int j = 0; j < 12; j++)
+            a[j] = _mm512_fmadd_ps(a[j], _mm512_set1_ps(0.5f), _mm512_set1_ps(1.0f));
+    __asm__ volatile("" : : "m"(a));
+    return (double)rounds * 12 * 16 * 2;
+}
+
+__attribute__((target("avx2,fma"))) static double fma_256(long rounds)
+{
+    __m256 a[12];
+
+    for (int j = 0; j < 12; j++)
+        a[j] = _mm256_set1_ps((float)j);
+    for (long i = 0; i < rounds; i++)
+#pragma GCC unroll 12
+        for (int j = 0; j < 12; j++)
+            a[j] = _mm256_fmadd_ps(a[j], _mm256_set1_ps(0.5f), _mm256_set1_ps(1.0f));
+    __asm__ volatile("" : : "m"(a));
+    return (double)rounds * 12 * 8 * 2;
+}
+#endif
+
+/* Float operations per second; 0 where there is no probe. */
+static double fma_rate(void)
+{
+#if defined(__x86_64__)
+    double start = now(), done;
+
+    if (__builtin_cpu_supports("avx512f"))
+        done = fma_512(2000000);
+    else if (__builtin_cpu_supports("avx2"))
+        done = fma_256(2000000);
+    else
+        return 0;
+    return done / (now() - start);
+#else
+    return 0;
+#endif
+}
+
+static double peak_megabytes(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, size_t count)
+{
+    qsort(x, count, sizeof *x, by_size);
+    return x[count / 2];
+}
+
+/* ---- a model of mamba-130m's shape with random weights ---------------------------------------------- */
+
+enum { WIDTH = 768, LAYERS = 24, INNER = 1536, STATES = 16, RANK = 48, VOCABULARY = 50280 };
+
+static const char config_130m[] =
+    "{\"model_type\": \"mamba\", \"hidden_size\": 768, \"num_hidden_layers\": 24, \"state_size\": 16,"
+    " \"expand\": 2, \"conv_kernel\": 4, \"time_step_rank\": 48, \"layer_norm_epsilon\": 1e-05,"
+    " \"vocab_size\": 50280, \"tie_word_embeddings\": true}";
+
+typedef struct weights {
+    krait_tensor list[2 + 10 * LAYERS];
+    char         names[2 + 10 * LAYERS][64];
+    size_t       count;
+} weights;
+
+static float *random_floats(size_t count, float scale, float offset)
+{
+    kr_random random = kr_random_from(count);
+    float    *x = malloc(count * sizeof *x);
+
+    for (size_t i = 0; i < count; i++)
+        x[i] = kr_random_unit(&random) * scale + offset;
+    return x;
+}
+
+/* Blocks of 34 bytes with one scale; what matters here is their number. */
+static void *random_blocks(size_t count)
+{
+    kr_random      random = kr_random_from(count);
+    unsigned char *bytes = malloc(count / 32 * 34);
+
+    for (size_t i = 0; i < count / 32 * 34; i++)
+        bytes[i] = (unsigned char)kr_random_u32(&random);
+    for (size_t i = 0; i < count / 32; i++) {
+        bytes[34 * i] = 0;
+        bytes[34 * i + 1] = 0x08;           /* 2^-13 */
+    }
+    return bytes;
+}
+
+static void add(weights *w, int layer, const char *name, int32_t type, uint64_t rows, uint64_t columns,
+                float scale, float offset)
+{
+    krait_tensor *t = &w->list[w->count];
+    char         *text = w->names[w->count++];
+    size_t        count = (size_t)(rows * columns);
+
+    if (layer >= 0)
+        snprintf(text, 64, "backbone.layers.%d.%s", layer, name);
+    else
+        snprintf(text, 64, "backbone.%s", name);
+    if (columns % 32)
+        type = KRAIT_F32;
+    *t = (krait_tensor){ .name = text, .shape = { rows, columns }, .dimensions = columns > 1 ? 2 : 1, .type = type };
+    t->data = type == KRAIT_Q8_0 ? random_blocks(count) : random_floats(count, scale, offset);
+    t->bytes = type == KRAIT_Q8_0 ? count / 32 * 34 : count * 4;
+}
+
+static krait_model *random_130m(int32_t type)
+{
+    weights      *w = calloc(1, sizeof *w);
+    krait_message why;
+    krait_model  *model;
+
+    add(w, -1, "embeddings.weight", type, VOCABULARY, WIDTH, 0.05f, 0);
+    add(w, -1, "norm_f.weight", KRAIT_F32, WIDTH, 1, 0.1f, 1);
+    for (int i = 0; i < LAYERS; i++) {
+        add(w, i, "norm.weight", KRAIT_F32, WIDTH, 1, 0.1f, 1);
+        add(w, i, "mixer.in_proj.weight", type, 2 * INNER, WIDTH, 0.05f, 0);
+        add(w, i, "mixer.conv1d.weight", KRAIT_F32, INNER, 4, 0.5f, 0);
+        add(w, i, "mixer.conv1d.bias", KRAIT_F32, INNER, 1, 0.1f, 0);
+        add(w, i, "mixer.x_proj.weight", type, RANK + 2 * STATES, INNER, 0.05f, 0);
+        add(w, i, "mixer.dt_proj.weight", type, INNER, RANK, 0.1f, 0);
+        add(w, i, "mixer.dt_proj.bias", KRAIT_F32, INNER, 1, 1, -4);
+        add(w, i, "mixer.A_log", KRAIT_F32, INNER, STATES, 1, 1);
+        add(w, i, "mixer.D", KRAIT_F32, INNER, 1, 0.1f, 1);
+        add(w, i, "mixer.out_proj.weight", type, WIDTH, INNER, 0.05f, 0);
+    }
+    if (krait_model_create(&model, config_130m, w->list, w->count, NULL, &why) != KRAIT_OK) {
+        fprintf(stderr, "bench: %s\n", why.text);
+        exit(1);
+    }
+    for (size_t i = 0; i < w->count; i++)
+        free((void *)(uintptr_t)w->list[i].data);
+    free(w);
+    return model;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------- */
+
+static int quick;
+
+static int64_t get(const krait_model *model, int32_t key)
+{
+    int64_t value;
+
+    krait_model_get(model, key, &value);
+    return value;
+}
+
+/* Multiplications and additions of one row: two for every number of a matrix, about. */
+static double operations(const krait_model *model)
+{
+    return 2.0 * (double)get(model, KRAIT_PARAMETERS);
+}
+
+static double decode_once(const krait_model *model, krait_state *state, float *logits, int tokens)
+{
+    int64_t vocabulary = get(model, KRAIT_VOCABULARY);
+    double  start = now();
+
+    for (int i = 0; i < tokens; i++) {
+        int32_t token = (int32_t)(i * 7919 % vocabulary);
+
+        krait_step_tokens(model, state, &token, logits);
+    }
+    return tokens / (now() - start);
+}
+
+static void decode(const krait_model *model, const char *name)
+{
+    enum { ROUNDS = 7 };
+    double       rates[ROUNDS], limits[ROUNDS], bytes = (double)get(model, KRAIT_WEIGHT_BYTES);
+    int          rounds = quick ? 1 : ROUNDS, tokens = (int)(4e9 / bytes) + 4;
+    float       *logits = malloc((size_t)get(model, KRAIT_OUT_WIDTH) * sizeof *logits);
+    krait_state *state;
+
+    if (quick)
+        tokens = 4;
+    krait_state_create(&state, model, NULL, NULL);
+    decode_once(model, state, logits, 2);
+    for (int r = 0; r < rounds; r++) {
+        double before = bandwidth();
+
+        rates[r] = decode_once(model, state, logits, tokens);
+        limits[r] = rates[r] * bytes / ((before + bandwidth()) / 2);
+    }
+    printf("%-28s decode   %8.1f tokens/s  %6.1f GB/s  %3.0f %% of bandwidth\n", name, median(rates, (size_t)rounds),
+           median(rates, (size_t)rounds) * bytes * 1e-9, 100 * median(limits, (size_t)rounds));
+    krait_state_destroy(state, NULL);
+    free(logits);
+}
+
+static double prefill_once(const krait_model *model, krait_state *state, const int32_t *tokens, size_t steps,
+                           float *logits)
+{
+    krait_input  input = { .size = sizeof input, .steps = steps, .tokens = tokens };
+    krait_output output = { .size = sizeof output, .rows = logits, .which = KRAIT_ROWS_LAST };
+    double       start = now();
+
+    output.capacity = (size_t)get(model, KRAIT_OUT_WIDTH);
+    krait_run(model, state, &input, &output, NULL);
+    return (double)steps / (now() - start);
+}
+
+static void prefill(const krait_model *model, const char *name, uint32_t chunk)
+{
+    enum { ROUNDS = 5, STEPS = 512 };
+    static int32_t      tokens[STEPS];
+    krait_state_options options = { .size = sizeof options, .chunk = chunk };
+    double       rates[ROUNDS], limits[ROUNDS], head;
+    int          rounds = quick ? 1 : ROUNDS;
+    float       *logits = malloc((size_t)get(model, KRAIT_OUT_WIDTH) * sizeof *logits);
+    krait_state *state;
+
+    for (size_t i = 0; i < STEPS; i++)
+        tokens[i] = (int32_t)((int64_t)i * 7919 % get(model, KRAIT_VOCABULARY));
+    /* The head runs for one row of all. */
+    head = 2.0 * (double)get(model, KRAIT_OUT_WIDTH) * (double)get(model, KRAIT_IN_WIDTH);
+    krait_state_create(&state, model, &options, NULL);
+    prefill_once(model, state, tokens, chunk, logits);
+    for (int r = 0; r < rounds; r++) {
+        double before = fma_rate();
+
+        rates[r] = prefill_once(model, state, tokens, quick ? chunk : STEPS, logits);
+        before = (before + fma_rate()) / 2;
+        limits[r] = before > 0 ? rates[r] * (operations(model) - head) / before : 0;
+    }
+    printf("%-28s prefill  %8.1f tokens/s  %6.1f GFLOP/s  %3.0f %% of the FMA rate (chunk %u)\n", name,
+           median(rates, (size_t)rounds), median(rates, (size_t)rounds) * (operations(model) - head) * 1e-9,
+           100 * median(limits, (size_t)rounds), (unsigned)chunk);
+    krait_state_destroy(state, NULL);
+    free(logits);
+}
+
+static void measure(const krait_model *model, const char *name)
+{
+    decode(model, name);
+    prefill(model, name, 64);
+    if (!quick)
+        prefill(model, name, 256);
+    printf("%-28s weights %.1f MB, state %.1f KB a lane, peak memory of this process so far %.0f MB\n", name,
+           (double)get(model, KRAIT_WEIGHT_BYTES) * 1e-6, (double)get(model, KRAIT_STATE_BYTES_PER_LANE) * 1e-3,
+           peak_megabytes());
+}
+
+static void measure_file(const char *path)
+{
+    krait_model  *model;
+    krait_message why;
+    double        start = now(), opened;
+
+    if (krait_model_open(&model, path, NULL, &why) != KRAIT_OK) {
+        printf("%s: skipped: %s\n", path, why.text);
+        return;
+    }
+    opened = now() - start;
+    printf("%-28s opened in %.2f ms\n", path, 1e3 * opened);
+    measure(model, path);
+    krait_model_close(model);
+}
+
+static void measure_random(int32_t type, const char *name)
+{
+    krait_model *model = random_130m(type);
+
+    measure(model, name);
+    krait_model_close(model);
+}
+
+int main(int count, char **words)
+{
+    int files = 0, big = 1;
+
+    for (int i = 1; i < count; i++)
+        if (strcmp(words[i], "--quick") == 0)
+            quick = 1;
+        else if (strcmp(words[i], "--small") == 0)
+            big = 0;
+        else
+            files++;
+    printf("%s\n", krait_build());
+    printf("bandwidth %.1f GB/s, fma %.1f GFLOP/s, one thread\n", bandwidth() * 1e-9, fma_rate() * 1e-9);
+    for (int i = 1; i < count; i++)
+        if (words[i][0] != '-')
+            measure_file(words[i]);
+    if (files == 0)
+        measure_file("examples/models/mamba-novels.gguf");
+    if (big && !quick) {
+        measure_random(KRAIT_F32, "mamba-130m shape, float32");
+        measure_random(KRAIT_Q8_0, "mamba-130m shape, Q8_0");
+    }
+    return 0;
+}

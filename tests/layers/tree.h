@@ -1,0 +1,32 @@
+/*
+ * tree.h - a model out of a line of text: the oracle's layers, krait's description and tensors.
+ *
+ *     sequence[embed(width=8), residual[mamba1(inner=16 rank=2 conv_bias)], linear(width=3)]
+ *
+ * A type, options in parentheses, children in brackets; repeat has one child and n.  An option
+ * without a value is for the oracle alone: it says which optional weights are there.
+ */
+#ifndef KR_TEST_TREE_H
+#define KR_TEST_TREE_H
+
+#include "krait.h"
+#include "layers/oracle.h"
+
+enum { TREE_TENSORS = 160, TREE_JSON = 16384 };
+
+typedef struct tree {
+    oracle_layer *root;
+    char          json[TREE_JSON];
+    krait_tensor  tensors[TREE_TENSORS];
+    char          names[TREE_TENSORS][2 * ORACLE_TEXT];
+    size_t        n_tensors;
+} tree;
+
+/*
+ * tokens 0: the input is 'features' numbers.  Weights are random and of 'type'; those that
+ * cannot be Q8_0 are then float32.  1, or 0: the text is wrong or too long.
+ */
+int  tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type, uint64_t seed);
+void tree_free(tree *t);
+
+#endif
