@@ -11,9 +11,9 @@
 char *file_read(const char *path, size_t *count);
 
 /*
- * A file that gets its name when it is whole: written beside it and renamed.  What exists
- * and is no plain file itself (a pipe, a link, as /dev/stdout is one) is written in place:
- * renaming would replace it.
+ * A file that gets its name when it is whole: written beside it and renamed.  What is
+ * there and no plain file itself (a pipe, a link, as /dev/stdout is one) is written in
+ * place: renaming would replace it.
  */
 typedef struct output_file {
     const char *path;

@@ -2,28 +2,56 @@
  * selftest.c - fixed sums that come out wrong when a compiler flag changes arithmetic.
  *
  * Macros show some of those flags (core/build.h); -fassociative-math, -freciprocal-math,
- * -ffp-contract=fast and their like in one file of many show only in results.  The inputs are
- * volatile, so that nothing is computed by the compiler.
+ * -ffp-contract=fast and their like, in one file or in all, show only in results.  So every
+ * kernel is called once and its bits are compared with those of a right build; the inputs hold
+ * what such flags change: sums that cancel, products that round to -0, sums next to halfway.
  */
 #include "kernels/selftest.h"
 
+#include "core/hash.h"
 #include "core/real.h"
-#include "kernels/pack.h"
+
+/* ---- sums written out: volatile, so that the compiler computes none of them -------------- */
 
 /* (a * b) - a * b is zero unless one of the two products was kept wide. */
-static int selftest_scalar(void)
+static int selftest_contraction(void)
 {
-    volatile float  a = 0x1.000002p0f, b = 0x1.fffffep-1f, big = 0x1p30f, one = 1.0f, tiny = 0x1p-130f;
+    volatile float  a = 0x1.000002p0f, b = 0x1.fffffep-1f;
     volatile double x = 0x1.0000000000001p0, y = 0x1.fffffffffffffp-1;
     float           product = a * b, contracted = a * b - product;
     double          wide = x * y, also = x * y - wide;
-    float           grouped = (one + big) - big, divided = one / (a * 3.0f), down = tiny * 0.5f;
 
-    return contracted == 0.0f && also == 0.0 && grouped == 0.0f && down == 0x1p-131f &&
-           kr_bits_of(divided) == 0x3eaaaaa9u &&
-           kr_fma(a, b, -product) == kr_fma_soft(a, b, -product) && kr_fma(a, b, -product) != 0.0f;
+    return contracted == 0.0f && also == 0.0;
 }
 
+static int selftest_rules(void)
+{
+    volatile float one = 1.0f, big = 0x1p30f, tiny = 0x1p-130f, three = 0x1.800004p1f, minus = -0.0f;
+    float          grouped = (one + big) - big, down = tiny * 0.5f, zero = minus + 0.0f;
+    float          a = one / three, b = big / three, c = 5.0f / three, constant = three / 127.0f;
+
+    return grouped == 0.0f && down == 0x1p-131f && kr_bits_of(zero) == 0 && kr_bits_of(a) == 0x3eaaaaa9u &&
+           kr_bits_of(b) == 0x4daaaaa9u && kr_bits_of(c) == 0x3fd55553u && kr_bits_of(constant) == 0x3cc18308u;
+}
+
+/* The product is halfway between two floats, and c, lost in a double, decides. */
+static int selftest_fma(void)
+{
+    volatile float a = 0x1.001p0f, c = 0x1p-80f;
+    float          up = kr_fma_soft(a, a, c), down = kr_fma_soft(a, a, -c);
+
+    return up == 0x1.002002p0f && down == 0x1.002p0f && kr_fma(a, a, c) == up && kr_fma(a, a, -c) == down &&
+           kr_fma(a, a, -a * a) == 0x1p-24f;
+}
+
+/* ---- every kernel, once ------------------------------------------------------------------- */
+
+enum {
+    ST_ROWS = 3, ST_IN = 72, ST_OUT = 20, ST_PADDED = 32,   /* two segments, a panel and a part */
+    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37
+};
+
+/* Numbers in [-1, 1). */
 static void selftest_fill(float *x, size_t count, uint32_t seed)
 {
     for (size_t i = 0; i < count; i++) {
@@ -32,44 +60,127 @@ static void selftest_fill(float *x, size_t count, uint32_t seed)
     }
 }
 
-static int selftest_equal(const float *a, const float *b, size_t count)
+/* The first output sums to next to halfway, the last row of x to zeros of either sign. */
+static uint64_t selftest_floats(const kr_kernels *k, uint64_t hash)
 {
-    for (size_t i = 0; i < count; i++)
-        if (kr_canonical_bits(a[i]) != kr_canonical_bits(b[i]))
-            return 0;
-    return 1;
+    float      w[ST_IN * ST_PADDED], x[ST_ROWS * ST_IN], bias[ST_OUT], y[ST_ROWS * ST_OUT];
+    uint16_t   half[ST_IN * ST_PADDED];
+    kr_matrix  matrix = { w, ST_OUT, ST_IN, KRAIT_F32 };
+    kr_product p = { &matrix, NULL, x, ST_IN, NULL, y, ST_OUT, ST_ROWS };
+
+    selftest_fill(w, ST_IN * ST_PADDED, 1);
+    selftest_fill(x, ST_ROWS * ST_IN, 2);
+    selftest_fill(bias, ST_OUT, 3);
+    for (size_t i = 0; i < ST_IN; i++) {
+        w[i * ST_PADDED] = i == 0 ? 0x1p-40f : i == 1 ? 0x1.001p0f : 0.0f;
+        x[(ST_ROWS - 1) * ST_IN + i] = -0x1p-149f;
+    }
+    x[0] = 0x1p-40f;
+    x[1] = 0x1.001p0f;
+    k->product_f32(&p);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    p.bias = bias;
+    k->product_f32(&p);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    for (size_t i = 0; i < ST_IN * ST_PADDED; i++)      /* 1 to 2, and -1 to -2 */
+        half[i] = (uint16_t)(0x3c00u + (i * 40503u >> 3 & 0x3ffu) + (i % 3 == 1 ? 0x8000u : 0));
+    matrix.data = half;
+    k->product_f16(&p);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    k->product_bf16(&p);
+    return kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
 }
 
-enum { SELFTEST_IN = 20, SELFTEST_OUT = 32 };
-
-/* One small call of the kernels that add and multiply without fma beside it. */
-static void selftest_run(const kr_kernels *k, float *y)
+static uint64_t selftest_blocks(const kr_kernels *k, uint64_t hash)
 {
-    float         weights[SELFTEST_IN * SELFTEST_OUT], x[SELFTEST_OUT], bias[SELFTEST_OUT];
-    float         a[2 * SELFTEST_OUT], h[2 * SELFTEST_OUT], bc[4], dt[SELFTEST_OUT];
-    kr_matrix     w = { weights, SELFTEST_OUT, SELFTEST_IN, KRAIT_F32 };
-    kr_product    product = { &w, bias, x, SELFTEST_IN, NULL, y, SELFTEST_OUT, 1 };
-    kr_selective  scan = { a, bias, x, dt, x, SELFTEST_OUT, SELFTEST_OUT, SELFTEST_OUT, bc, bc + 2, 4, h,
-                           y + SELFTEST_OUT, SELFTEST_OUT, 1, SELFTEST_OUT, 2 };
+    enum { INPUTS = ST_BLOCKS * KR_BLOCK, RECORD = 2 * ST_PADDED + KR_BLOCK * ST_PADDED };
+    unsigned char records[ST_BLOCKS * RECORD];
+    float         x[ST_ROWS * INPUTS], y[ST_ROWS * ST_OUT];
+    kr_q8         q[ST_ROWS * ST_BLOCKS];
+    kr_matrix     matrix = { records, ST_OUT, INPUTS, KRAIT_Q8_0 };
+    kr_product    p = { &matrix, NULL, NULL, 0, q, y, ST_OUT, ST_ROWS };
 
-    selftest_fill(weights, SELFTEST_IN * SELFTEST_OUT, 1);
-    selftest_fill(x, SELFTEST_OUT, 2);
-    selftest_fill(bias, SELFTEST_OUT, 3);
-    selftest_fill(a, 2 * SELFTEST_OUT, 4);
-    selftest_fill(h, 2 * SELFTEST_OUT, 5);
-    selftest_fill(bc, 4, 6);
-    selftest_fill(dt, SELFTEST_OUT, 7);
-    k->product_f32(&product);
-    k->activate(dt, SELFTEST_OUT, KR_SOFTPLUS);
+    selftest_fill(x, ST_ROWS * INPUTS, 4);
+    for (size_t i = 0; i < KR_BLOCK; i++)
+        x[i] = i % 2 ? (float)i + 0.5f : 127.0f - 2.0f * (float)i;      /* ties */
+    k->quantize(q, x, INPUTS, ST_ROWS, INPUTS);
+    for (size_t i = 0; i < ST_ROWS * ST_BLOCKS; i++) {
+        hash = kr_hash_floats(hash, &q[i].scale, 1);
+        hash = kr_hash_word(kr_hash_bytes(hash, q[i].q, KR_BLOCK), (uint32_t)q[i].sum);
+    }
+    for (size_t i = 0; i < sizeof records; i++)
+        records[i] = (unsigned char)(1 + (i * 40503u >> 5) % 255);
+    for (size_t i = 0; i < ST_BLOCKS * ST_PADDED; i++)
+        kr_store_u16(records + i / ST_PADDED * RECORD + 2 * (i % ST_PADDED), (uint16_t)(0x1c01u + 37 * i));
+    k->product_q8_0(&p);
+    return kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+}
+
+static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
+{
+    float w[ST_TAPS * ST_PADDED], x[ST_ROWS * ST_OUT], dt[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
+    float a[ST_STATES * ST_PADDED], h[ST_STATES * ST_PADDED], bc[ST_ROWS * 2 * ST_STATES];
+    kr_conv      conv = { w, a, x, ST_OUT, h, ST_OUT, y, ST_OUT, ST_ROWS, ST_OUT, ST_TAPS, 0 };
+    kr_selective scan = { a, w, x, dt, y, ST_OUT, ST_OUT, ST_OUT, bc, bc + ST_STATES, 2 * ST_STATES, h, dt,
+                          ST_OUT, ST_ROWS, ST_OUT, ST_STATES };
+    float        out[ST_ROWS * ST_OUT];
+
+    selftest_fill(w, ST_TAPS * ST_PADDED, 5);
+    selftest_fill(x, ST_ROWS * ST_OUT, 6);
+    selftest_fill(dt, ST_ROWS * ST_OUT, 7);
+    selftest_fill(a, ST_STATES * ST_PADDED, 8);
+    selftest_fill(h, ST_STATES * ST_PADDED, 9);
+    selftest_fill(bc, ST_ROWS * 2 * ST_STATES, 10);
+    k->conv(&conv);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    conv.silu = 1;
+    k->conv(&conv);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    k->activate(dt, ST_ROWS * ST_OUT, KR_SOFTPLUS);
+    h[0] = 0x1.8p-100f;                                 /* decays to +0 */
+    x[0] = 0;
+    scan.y = out;
     k->selective(&scan);
-    k->rms_norm(y + 2 * SELFTEST_OUT, x, bias, 1e-5f, 1, SELFTEST_OUT);
+    for (size_t c = 0; c < ST_OUT; c++)
+        for (size_t n = 0; n < ST_STATES; n++)
+            hash = kr_hash_floats(hash, &h[(c / KR_LANES * ST_STATES + n) * KR_LANES + c % KR_LANES], 1);
+    return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
+}
+
+static uint64_t selftest_rows(const kr_kernels *k, uint64_t hash)
+{
+    float x[2 * ST_WIDTH], w[ST_WIDTH], y[2 * ST_WIDTH];
+
+    selftest_fill(x, 2 * ST_WIDTH, 11);
+    selftest_fill(w, ST_WIDTH, 12);
+    k->rms_norm(y, x, w, 1e-5f, 2, ST_WIDTH);
+    hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    k->add(y, x, 2 * ST_WIDTH);
+    hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    for (int kind = 0; kind < KR_ACTIVATIONS; kind++) {
+        for (size_t i = 0; i < ST_WIDTH; i++)
+            y[i] = i == 0 ? -0.0f : x[i] * (i < 20 ? 8.0f : 100.0f);
+        k->activate(y, ST_WIDTH, kind);
+        hash = kr_hash_floats(hash, y, ST_WIDTH);
+    }
+    return hash;
+}
+
+uint64_t kr_selftest_hash(const kr_kernels *kernels)
+{
+    uint64_t hash = KR_HASH_START;
+
+    hash = selftest_floats(kernels, hash);
+    hash = selftest_blocks(kernels, hash);
+    hash = selftest_sequences(kernels, hash);
+    hash = selftest_rows(kernels, hash);
+    for (int i = -9; i < 9; i++)
+        hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
+    return hash;
 }
 
 int kr_selftest(const kr_kernels *kernels)
 {
-    float ours[3 * SELFTEST_OUT], plain[3 * SELFTEST_OUT];
-
-    selftest_run(kernels, ours);
-    selftest_run(&kr_kernels_plain, plain);
-    return selftest_scalar() && selftest_equal(ours, plain, 3 * SELFTEST_OUT);
+    return selftest_contraction() && selftest_rules() && selftest_fma() &&
+           kr_selftest_hash(kernels) == KR_SELFTEST_HASH;
 }

@@ -112,7 +112,7 @@ static krait_status build_option(kr_loading *loading, const char *path, const kr
     if (option->kind == KR_COUNT)
         *(size_t *)field = (size_t)number;
     else
-        *(float *)field = (float)number;
+        number = *(float *)field = (float)number;       /* GGUF holds floats: one id from both */
     build_hash(loading, option->name, kr_bits_of_double(number));
     return KRAIT_OK;
 }

@@ -32,29 +32,62 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-typedef uint64_t word_pair __attribute__((vector_size(16)));
+enum { PROBE_BYTES = 256 << 20 };
 
-/* Bytes per second of reading a buffer that no cache holds, in eight chains of additions. */
-static double bandwidth(void)
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static void read_512(const float *x)
 {
-    enum { COUNT = 16 << 20 };              /* 256 MiB */
-    static word_pair *buffer;
-    word_pair         sums[8] = { { 0 } };
-    double            start;
+    __m512 sums[8] = { { 0 } };
 
-    if (!buffer) {
-        buffer = aligned_alloc(64, COUNT * sizeof *buffer);
-        memset(buffer, 1, COUNT * sizeof *buffer);
-    }
-    start = now();
-    for (size_t i = 0; i < COUNT; i += 8)
+    for (size_t i = 0; i < PROBE_BYTES / sizeof *x; i += 8 * 16)
 #pragma GCC unroll 8
         for (size_t j = 0; j < 8; j++)
-            sums[j] += buffer[i + j];
-    for (size_t j = 1; j < 8; j++)
-        sums[0] += sums[j];
+            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(x + i + 16 * j));
     __asm__ volatile("" : : "m"(sums));
-    return COUNT * sizeof *buffer / (now() - start);
+}
+
+__attribute__((target("avx2"))) static void read_256(const float *x)
+{
+    __m256 sums[8] = { { 0 } };
+
+    for (size_t i = 0; i < PROBE_BYTES / sizeof *x; i += 8 * 8)
+#pragma GCC unroll 8
+        for (size_t j = 0; j < 8; j++)
+            sums[j] = _mm256_add_ps(sums[j], _mm256_load_ps(x + i + 8 * j));
+    __asm__ volatile("" : : "m"(sums));
+}
+#endif
+
+static void read_plain(const float *x)
+{
+    uint64_t        sum = 0;
+    const uint64_t *words = (const uint64_t *)(const void *)x;
+
+    for (size_t i = 0; i < PROBE_BYTES / sizeof *words; i++)
+        sum += words[i];
+    __asm__ volatile("" : : "r"(sum));
+}
+
+/* Bytes per second of reading a buffer that no cache holds, with the widest loads there are. */
+static double bandwidth(void)
+{
+    static float *buffer;
+    void        (*read)(const float *x) = read_plain;
+    double        start;
+
+    if (!buffer) {
+        buffer = aligned_alloc(64, PROBE_BYTES);
+        memset(buffer, 0, PROBE_BYTES);
+    }
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        read = read_256;
+    if (__builtin_cpu_supports("avx512f"))
+        read = read_512;
+#endif
+    start = now();
+    read(buffer);
+    return PROBE_BYTES / (now() - start);
 }
 
 #if defined(__x86_64__)

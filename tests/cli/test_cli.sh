@@ -27,6 +27,15 @@ run() {
     status=$?
 }
 
+# finish PID: its status in $status; what does not end is ended after 20 seconds.
+finish() {
+    ( sleep 20; kill -9 "$1" ) >/dev/null 2>&1 &
+    watch=$!
+    wait "$1" 2>/dev/null
+    status=$?
+    kill $watch 2>/dev/null
+}
+
 verdict() {
     if [ "$1" -eq 0 ]; then
         passed=$((passed + 1))
@@ -247,9 +256,17 @@ ends "an output that cannot be" 1 "cannot be written"
 status=$?
 ends "an output that is cut off" 1 "cannot be written"
 check "an output that is cut off: nothing is left" gone "$work/x.npy"
-run run "$model" --input "$work/tokens.npy" --output /dev/stdout
-check "an output to a link" same out a.npy
-check "an output to a link: it still is one" [ -L /dev/stdout ]
+( trap '' XFSZ
+  ulimit -f 0
+  "$krait" run "$model" --input "$work/tokens.npy" --state-out "$work/x" 2>&1 ) |
+    cat >"$work/err"
+check "a state that is cut off: a complaint" has err "cannot be written"
+check "a state that is cut off: nothing is left" gone "$work/x"
+: >"$work/b.npy"
+ln -s b.npy "$work/link.npy"
+run run "$model" --input "$work/tokens.npy" --output "$work/link.npy"
+check "an output to a link" same a.npy b.npy
+check "an output to a link: it still is one" [ -L "$work/link.npy" ]
 run run "$model" --input "$work/no.npy" --output "$work/x.npy"
 ends "an input that is not there" 1 "no.npy"
 
@@ -273,16 +290,18 @@ run generate "$model" --tokens 20 --ids --prompt Hello --top-k 40 --top-p 0.9 \
 ends "generate with everything" 0
 run generate "$model" --tokens 3 --ids --temperature 0
 ends "generate without a prompt" 0
-run generate "$model" --tokens 20 --ids --temperature 0 --prompt Hello
-cut -d ' ' -f 1-8 "$work/out" >"$work/begin"
-cut -d ' ' -f 9-20 "$work/out" >"$work/end"
-run generate "$model" --tokens 12 --ids --temperature 0 \
-    --prompt-ids "72 101 108 108 111 $(cat "$work/begin")"
-cut -d ' ' -f 1-12 "$work/out" >"$work/went-on"
+: >"$work/end" >"$work/went-on"
+for first in 1 2 3 5 8 13 21 34; do     # some of them write several tokens, not one again
+    run generate "$model" --tokens 6 --ids --temperature 0 --prompt-ids $first
+    cut -d ' ' -f 2-6 "$work/out" >>"$work/end"
+    second=$(cut -d ' ' -f 1 "$work/out")
+    run generate "$model" --tokens 5 --ids --temperature 0 --prompt-ids "$first,$second"
+    cut -d ' ' -f 1-5 "$work/out" >>"$work/went-on"
+done
 check "generate: its own text goes on as it did" same end went-on
 run generate "$model" --tokens 0 --prompt Hello --echo
 ends "generate --echo" 0 "Hello"
-printf 'caf\303\251 \342\202\254\360\237\230\200 \342\202z\377\303\303\251\360\237' >"$work/odd"
+printf '\303\251 \342\202\254\360\237\230\200 \342\202z\377\303\303\251\360' >"$work/odd"
 run generate "$model" --tokens 0 --prompt-file "$work/odd" --echo
 echo >>"$work/odd"
 check "generate: characters and other bytes come through" same out odd
@@ -296,14 +315,14 @@ run generate "$model" --prompt-file "$work/none"; ends "no such prompt" 1 "none"
 run generate "$model" --top-p 2;            ends "a top-p of 2" 1 "krait:"
 run generate "$model" --temperature -1;     ends "a temperature below 0" 1 "krait:"
 "$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
+long=$!
 sleep 1
-kill -TERM $!
-wait $!
-status=$?
+kill -TERM $long
+finish $long
 ends "generate: interrupted" 1 "written:"
 if [ -e /dev/full ]; then
-    "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err"
-    status=$?
+    "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err" &
+    finish $!
     ends "generate: a full disk" 1 "cannot be written"
 fi
 

@@ -16,7 +16,7 @@ typedef oracle_number number;
 typedef oracle_layer  layer;
 typedef oracle_weight weight;
 
-/* ---- options and weights --------------------------------------------------------------- */
+/* ---- options and weights ------------------------------------------------------------- */
 
 const char *oracle_option_text(const layer *l, const char *name)
 {
@@ -71,7 +71,7 @@ static const weight *get(const layer *l, const char *slot)
     return NULL;
 }
 
-/* ---- numbers with bounds ----------------------------------------------------------------- */
+/* ---- numbers with errors ------------------------------------------------------------- */
 
 static number *room(size_t count)
 {
@@ -103,27 +103,12 @@ static number plus(number a, number b)
     return (number){ v, apart(apart(a.e, b.e), HALF_UNIT * v) };
 }
 
-/* A sum in any order. */
-typedef struct sum {
-    number total;
-    double size;                    /* of all terms */
-    size_t count;
-} sum;
-
-static void add_to(sum *s, number term)
+/* Every partial sum is rounded; other orders have others of about their size. */
+static void add_to(number *sum, number term)
 {
-    s->total.v += term.v;
-    s->total.e = apart(s->total.e, term.e);
-    s->size += fabs(term.v);
-    s->count++;
-}
-
-static number total(const sum *s)
-{
-    number n = s->total;
-
-    n.e = apart(n.e, 2 * (1 + sqrt((double)s->count)) * HALF_UNIT * s->size);
-    return n;
+    sum->v += term.v;
+    sum->e = apart(sum->e, term.e);
+    sum->e = apart(sum->e, HALF_UNIT * apart(sum->v, term.v));
 }
 
 enum function { SILU, SIGMOID, SOFTPLUS, RELU };
@@ -166,7 +151,7 @@ static void product(const weight *w, const weight *bias, const number *x, size_t
 
     for (size_t t = 0; t < rows; t++)
         for (size_t o = 0; o < outputs; o++) {
-            sum s = { 0 };
+            number s = { 0, 0 };
 
             if (bias)
                 add_to(&s, exact(bias->data[o]));
@@ -178,7 +163,7 @@ static void product(const weight *w, const weight *bias, const number *x, size_t
                 add_to(&s, (number){ w->data[o * inputs + k] * in.v,
                                      fabs(w->data[o * inputs + k]) * in.e });
             }
-            y[t * outputs + o] = total(&s);
+            y[t * outputs + o] = s;
         }
 }
 
@@ -188,7 +173,7 @@ static void convolve(const weight *w, const weight *bias, size_t taps, const ora
 {
     for (size_t t = 0; t < in->count; t++)
         for (size_t c = 0; c < channels; c++) {
-            sum s = { 0 };
+            number s = { 0, 0 };
 
             if (bias)
                 add_to(&s, exact(bias->data[c]));
@@ -196,11 +181,11 @@ static void convolve(const weight *w, const weight *bias, size_t taps, const ora
                 if (t + k >= in->begin[t] + taps - 1)
                     add_to(&s, times(exact(w->data[c * taps + k]),
                                      x[(t + k - (taps - 1)) * x_stride + c]));
-            y[t * channels + c] = total(&s);
+            y[t * channels + c] = s;
         }
 }
 
-/* ---- leaves ------------------------------------------------------------------------------- */
+/* ---- leaves -------------------------------------------------------------------------- */
 
 static void same_width(layer *l)
 {
@@ -228,7 +213,8 @@ static void conv_shape(layer *l)
 
 static void conv_run(const layer *l, const oracle_rows *in, number *out)
 {
-    convolve(get(l, "weight"), get(l, "bias"), size_option(l, "taps", 0), in, in->x, l->in, l->in, out);
+    convolve(get(l, "weight"), get(l, "bias"), size_option(l, "taps", 0), in, in->x, l->in, l->in,
+             out);
 }
 
 static void embed_shape(layer *l)
@@ -286,12 +272,13 @@ static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
         for (size_t c = 0; c < l->in; c++) {
             double v = x[c].v / size * w->data[c];
 
-            out[t * l->in + c] = (number){ v, apart(x[c].e / size * w->data[c], v * relative) + TINY };
+            out[t * l->in + c].v = v;
+            out[t * l->in + c].e = apart(x[c].e / size * w->data[c], v * relative) + TINY;
         }
     }
 }
 
-/* ---- Mamba-1 ---------------------------------------------------------------------------------- */
+/* ---- Mamba-1 ------------------------------------------------------------------------- */
 
 /* [x; z], r, B, C and dt of every row, under the names of mamba_simple.py. */
 typedef struct mamba1 {
@@ -344,28 +331,29 @@ static double mamba1_a(const layer *l, size_t i)
  * y[t] = sum over n of C[t][n] h[n] + D x[t], where the recurrence is multiplied out:
  * h[n] = sum over s <= t of exp(A[n] (dt[s+1] + ... + dt[t])) dt[s] x[s] B[s][n].
  */
-static number mamba1_scan(const layer *l, const mamba1 *m, const oracle_rows *in, size_t t, size_t c)
+static number mamba1_scan(const layer *l, const mamba1 *m, const oracle_rows *in, size_t t,
+                          size_t c)
 {
-    sum    y = { 0 };
+    number y = { 0, 0 };
     size_t wide = m->wide;
 
     for (size_t n = 0; n < m->states; n++) {
         double a = mamba1_a(l, c * m->states + n);
-        number past = { 0, 0 };
-        sum    h = { 0 };
+        number past = { 0, 0 }, h = { 0, 0 };
 
         for (size_t s = t + 1; s-- > in->begin[t];) {
             number dt = m->dt[s * m->inner + c], decay = exact(exp(a * past.v));
 
-            decay.e = decay.v * expm1(-a * past.e + HALF_UNIT * (6.0 * (double)(t - s) - 3 * a * past.v));
+            decay.e = HALF_UNIT * (6.0 * (double)(t - s) - 3 * a * past.v) - a * past.e;
+            decay.e = decay.v * expm1(decay.e);
             add_to(&h, times(decay, times(times(dt, m->x[s * m->inner + c]),
                                           m->rbc[s * wide + m->rank + n])));
             past = (number){ past.v + dt.v, apart(past.e, dt.e) };
         }
-        add_to(&y, times(m->rbc[t * wide + m->rank + m->states + n], total(&h)));
+        add_to(&y, times(m->rbc[t * wide + m->rank + m->states + n], h));
     }
     add_to(&y, times(exact(get(l, "D")->data[c]), m->x[t * m->inner + c]));
-    return total(&y);
+    return y;
 }
 
 static void mamba1_run(const layer *l, const oracle_rows *in, number *out)
@@ -379,7 +367,8 @@ static void mamba1_run(const layer *l, const oracle_rows *in, number *out)
     m.dt = room(count * m.inner);
     m.y = room(count * m.inner);
     product(get(l, "in_proj.weight"), get(l, "in_proj.bias"), in->x, l->in, m.xz, count);
-    convolve(get(l, "conv1d.weight"), get(l, "conv1d.bias"), m.taps, in, m.xz, 2 * m.inner, m.inner, m.x);
+    convolve(get(l, "conv1d.weight"), get(l, "conv1d.bias"), m.taps, in, m.xz, 2 * m.inner, m.inner,
+             m.x);
     of_all(SILU, m.x, count * m.inner);
     product(get(l, "x_proj.weight"), NULL, m.x, m.inner, m.rbc, count);
     product(get(l, "dt_proj.weight"), get(l, "dt_proj.bias"), m.rbc, m.wide, m.dt, count);
@@ -392,7 +381,7 @@ static void mamba1_run(const layer *l, const oracle_rows *in, number *out)
     free(m.xz), free(m.x), free(m.rbc), free(m.dt), free(m.y);
 }
 
-/* ---- composites ---------------------------------------------------------------------------------- */
+/* ---- composites ---------------------------------------------------------------------- */
 
 static void chain_shape(layer *l)
 {
@@ -428,7 +417,7 @@ static void residual_run(const layer *l, const oracle_rows *in, number *out)
         out[i] = plus(in->x[i], out[i]);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------ */
+/* ---- all of them --------------------------------------------------------------------- */
 
 static const oracle_type types[] = {
     { "activation", same_width, activation_run },

@@ -3,9 +3,10 @@
  *
  * Nothing here is shared with src, and nothing runs row by row: a layer looks up the row it
  * needs by its index in the sequence, so it has no window to shift wrongly and no state to mix
- * up.  Every number carries a bound on what a computation in float32 may be off by, which grows
- * with the size of what was added up (contributing.md): errors of inputs times slopes, and
- * roundings of a chain of n terms as 2 (1 + sqrt n) half units of the sum of their magnitudes.
+ * up.  Every number carries the error that a computation in float32 is expected to have: errors
+ * of inputs times slopes and the roundings of every partial sum, in quadrature, since they know
+ * nothing of each other.  So it grows with what was added up, not with the result, and stays
+ * sharp through many layers, where sums of worst cases would grow without end.
  *
  * tree.h makes these layers out of a line of text.
  */
@@ -17,7 +18,7 @@
 
 enum { ORACLE_OPTIONS = 8, ORACLE_WEIGHTS = 12, ORACLE_CHILDREN = 8, ORACLE_TEXT = 64 };
 
-/* A value, and how far a float32 computation of it may be off. */
+/* A value, and the error that float32 is expected to have in it. */
 typedef struct oracle_number { double v, e; } oracle_number;
 
 /* What one layer is given: one stream from zero state. */

@@ -18,7 +18,7 @@ typedef struct maker {
     int         wrong;
 } maker;
 
-/* ---- text -> layers ---------------------------------------------------------------------- */
+/* ---- text -> layers ------------------------------------------------------------------ */
 
 static void read_word(maker *m, char *word)
 {
@@ -74,7 +74,7 @@ static void read_children(maker *m, oracle_layer *l, size_t in, size_t vocabular
     int         repeat = strcmp(l->type->name, "repeat") == 0, one = strcmp(l->type->name, "residual") == 0;
     const char *n = oracle_option_text(l, "n"), *again = m->at;
     size_t      most = repeat && n ? strtoul(n, NULL, 10) : one ? 1 : ORACLE_CHILDREN;
-    char        number[8];
+    char        number[24];
 
     m->wrong |= most > ORACLE_CHILDREN;
     for (size_t i = 0; !m->wrong && i < most; i++) {
@@ -120,7 +120,7 @@ static oracle_layer *read_layer(maker *m, const char *outer, const char *number,
     return l;
 }
 
-/* ---- layers -> description ------------------------------------------------------------------ */
+/* ---- layers -> description ----------------------------------------------------------- */
 
 static void print(tree *t, const char *format, ...)
 {
@@ -165,7 +165,7 @@ static void print_layer(tree *t, const oracle_layer *l)
     print(t, "%s%s", list ? "]" : "", children && !options ? "}" : "}}");
 }
 
-/* ---- layers -> tensors ------------------------------------------------------------------------ */
+/* ---- layers -> tensors --------------------------------------------------------------- */
 
 /* At most 11 bits of mantissa, as F16 has them. */
 static float cut_to_half(double x)
@@ -269,7 +269,7 @@ static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w)
         tensor->shape[i] = w->shape[i];
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------ */
+/* ---- all of it ----------------------------------------------------------------------- */
 
 int tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type, uint64_t seed)
 {

@@ -1,0 +1,125 @@
+/* test_selftest.c - the self-test passes for every table here, and sees one wrong bit in any kernel. */
+#include "kernels/selftest.h"
+
+#include <string.h>
+
+#include "core/bits.h"
+#include "test.h"
+
+static const char *const tables[] = { "plain", "avx2", "avx512" };
+
+TEST(selftest_passes)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        const kr_kernels *k = kr_kernels_named(tables[i]);
+
+        test_note("%s", tables[i]);
+        if (k) {
+            CHECK_U64(kr_selftest_hash(k), KR_SELFTEST_HASH);
+            CHECK(kr_selftest(k));
+        }
+    }
+    CHECK(kr_selftest(kr_kernels_best()));
+}
+
+/* The last bit of the first result. */
+static void spoil(float *y)
+{
+    *y = kr_float_of(kr_bits_of(*y) ^ 1);
+}
+
+#define WRONG_PRODUCT(type) \
+    static void wrong_##type(const kr_product *p) { kr_kernels_plain.product_##type(p); spoil(p->y); }
+WRONG_PRODUCT(f32)
+WRONG_PRODUCT(f16)
+WRONG_PRODUCT(bf16)
+WRONG_PRODUCT(q8_0)
+
+static void wrong_quantize(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs)
+{
+    kr_kernels_plain.quantize(q, x, x_stride, rows, inputs);
+    spoil(&q[0].scale);
+}
+
+static void wrong_integers(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs)
+{
+    kr_kernels_plain.quantize(q, x, x_stride, rows, inputs);
+    q[0].q[3] ^= 1;
+}
+
+static void wrong_conv(const kr_conv *p)
+{
+    kr_kernels_plain.conv(p);
+    spoil(p->y);
+}
+
+static void wrong_selective(const kr_selective *p)
+{
+    kr_kernels_plain.selective(p);
+    spoil(p->y);
+}
+
+static void wrong_state(const kr_selective *p)
+{
+    kr_kernels_plain.selective(p);
+    spoil(p->h);
+}
+
+static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
+{
+    kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
+    spoil(y);
+}
+
+/* One kind of activation alone is wrong. */
+static void wrong_activate(float *x, size_t count, int kind, int wrong)
+{
+    kr_kernels_plain.activate(x, count, kind);
+    if (kind == wrong)
+        spoil(x);
+}
+
+static void wrong_silu(float *x, size_t count, int kind)     { wrong_activate(x, count, kind, KR_SILU); }
+static void wrong_sigmoid(float *x, size_t count, int kind)  { wrong_activate(x, count, kind, KR_SIGMOID); }
+static void wrong_softplus(float *x, size_t count, int kind) { wrong_activate(x, count, kind, KR_SOFTPLUS); }
+static void wrong_relu(float *x, size_t count, int kind)     { wrong_activate(x, count, kind, KR_RELU); }
+
+static void wrong_add(float *y, const float *x, size_t count)
+{
+    kr_kernels_plain.add(y, x, count);
+    spoil(y);
+}
+
+static void must_fail(const char *what, kr_kernels table)
+{
+    test_note("%s", what);
+    CHECK(!kr_selftest(&table));
+    test_note("%s", "");
+}
+
+#define MUST_FAIL(field, function)                  \
+    do {                                            \
+        kr_kernels table = kr_kernels_plain;        \
+                                                    \
+        table.field = function;                     \
+        must_fail(#function, table);                \
+    } while (0)
+
+TEST(selftest_sees_a_wrong_bit)
+{
+    MUST_FAIL(product_f32, wrong_f32);
+    MUST_FAIL(product_f16, wrong_f16);
+    MUST_FAIL(product_bf16, wrong_bf16);
+    MUST_FAIL(product_q8_0, wrong_q8_0);
+    MUST_FAIL(quantize, wrong_quantize);
+    MUST_FAIL(quantize, wrong_integers);
+    MUST_FAIL(conv, wrong_conv);
+    MUST_FAIL(selective, wrong_selective);
+    MUST_FAIL(selective, wrong_state);
+    MUST_FAIL(rms_norm, wrong_rms_norm);
+    MUST_FAIL(activate, wrong_silu);
+    MUST_FAIL(activate, wrong_sigmoid);
+    MUST_FAIL(activate, wrong_softplus);
+    MUST_FAIL(activate, wrong_relu);
+    MUST_FAIL(add, wrong_add);
+}

@@ -1,0 +1,69 @@
+/*
+ * subject.h - what the tests of layers are made with: models of every registered type, and lanes
+ * that run them and check each row.
+ *
+ * A subject is a tree with random weights and STREAMS streams of STEPS random rows, some with a
+ * new episode in the middle.  What one call over a whole stream gives is what every other way of
+ * running it must give, bit for bit.  Scratch is full of NaN before every call, blocks have
+ * exactly their size, and rows that are not to be read are not fit to be.
+ */
+#ifndef KR_TEST_SUBJECT_H
+#define KR_TEST_SUBJECT_H
+
+#include "krait.h"
+#include "layers/tree.h"
+
+enum { STREAMS = 3, STEPS = 23, MOST_LANES = 5 };
+
+typedef struct subject_case {
+    const char *text;               /* as tree.h says */
+    size_t      tokens, features;
+    int32_t     type;               /* of the weights */
+} subject_case;
+
+extern const subject_case subject_cases[];
+extern const size_t       subject_count;
+
+typedef struct subject {
+    const subject_case *made_of;
+    tree                tree;
+    krait_model        *model;
+    size_t              in, out, lane_bytes;
+    float              *features;   /* [STREAMS][STEPS][in] */
+    int32_t            *tokens;     /* [STREAMS][STEPS] or NULL */
+    uint8_t            *reset;      /* [STREAMS][STEPS] */
+    float              *expected;   /* [STREAMS][STEPS][out] */
+} subject;
+
+/* Makes each subject and calls 'check' with it. */
+void         with_subjects(void (*check)(const subject *s));
+const float *row_in(const subject *s, size_t stream, size_t step);
+const float *row_out(const subject *s, size_t stream, size_t step);
+
+/* A fresh state of 'count' lanes in a block of its own, and where in its stream each stands. */
+typedef struct lanes {
+    const subject *s;
+    krait_state   *state;
+    void          *block;
+    size_t         bytes, count;
+    size_t         plays[MOST_LANES];       /* the lane's stream; at first its number */
+    size_t         at[MOST_LANES];          /* its next row */
+    int            scratch;                 /* the byte it is filled with before every call */
+    int            no_resets;
+} lanes;
+
+lanes          lanes_made(const subject *s, size_t count, size_t chunk);
+void           lanes_free(lanes *l);
+/* What lane 'lane' remembers; of lane 'count' on it is scratch. */
+unsigned char *lane_data(const lanes *l, size_t lane);
+void           fill_scratch(lanes *l);
+
+/* Lane i goes on by lengths[i] rows, in one call for KRAIT_ROWS_...; all is checked. */
+void advance_which(lanes *l, const uint32_t *lengths, int which);
+/* All lanes by so many rows, or as many as there are left. */
+void advance(lanes *l, size_t rows);
+int  finished(const lanes *l);
+/* 'out' holds what a call of 'steps' steps was to write, and nothing else. */
+void check_rows(const lanes *l, const uint32_t *lengths, size_t steps, int which, const float *out);
+
+#endif
