@@ -148,7 +148,7 @@ test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
-test: $(B)/krait-test $(STATIC) $(SHARED) $(call binaries,$(PROGRAMS) $(EXAMPLES))
+test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(call binaries,$(PROGRAMS) $(EXAMPLES))
 	@tests/run.sh $(T)
 
 bench: $(call binaries,$(BENCHES)) $(COMMAND)

@@ -81,6 +81,7 @@ for source in examples/*.c; do
     name=$(basename "$source" .c)
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
+stage command      tests/cli/test_cli.sh "$BUILD/krait"
 stage one-file     tests/check_one_file.sh
 
 if [ $((passed + failed + skipped)) -eq 0 ]; then

@@ -60,6 +60,7 @@ const subject_case subject_cases[] = {
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;
+const size_t chunk_sizes[CHUNKS] = { 1, 3, 7, STEPS };
 
 const float *row_in(const subject *s, size_t stream, size_t step)
 {
@@ -205,8 +206,8 @@ void advance_which(lanes *l, const uint32_t *lengths, int which)
         CHECK_U64(output.steps_done, steps);
         check_rows(l, lengths, steps, which, c.out);
         for (size_t lane = 0; lane < l->count; lane++)
-            CHECK_U64(counts[lane], which == KRAIT_ROWS_ALL ? lengths[lane]
-                                                            : which == KRAIT_ROWS_LAST && lengths[lane]);
+            CHECK_U64(counts[lane], which == KRAIT_ROWS_ALL    ? lengths[lane]
+                                    : which == KRAIT_ROWS_LAST ? lengths[lane] > 0 : 0);
     }
     for (size_t lane = 0; lane < l->count; lane++)
         l->at[lane] += lengths[lane];
@@ -284,8 +285,8 @@ static int subject_made(subject *s, size_t i)
     if (!CHECK(tree_make(&s->tree, s->made_of->text, s->made_of->tokens, s->made_of->features,
                          s->made_of->type, 2000 + i)))
         return 0;
-    CHECK_STATUS(krait_model_create(&s->model, s->tree.json, s->tree.tensors, s->tree.n_tensors, NULL,
-                                    &why), KRAIT_OK);
+    CHECK_STATUS(krait_model_create(&s->model, s->tree.json, s->tree.tensors, s->tree.n_tensors,
+                                    NULL, &why), KRAIT_OK);
     if (!CHECK_STR(why.text, ""))
         return 0;
     CHECK_STATUS(krait_model_get(s->model, KRAIT_IN_WIDTH, &in), KRAIT_OK);

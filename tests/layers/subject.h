@@ -13,7 +13,7 @@
 #include "krait.h"
 #include "layers/tree.h"
 
-enum { STREAMS = 3, STEPS = 23, MOST_LANES = 5 };
+enum { STREAMS = 3, STEPS = 23, MOST_LANES = 5, CHUNKS = 4 };
 
 typedef struct subject_case {
     const char *text;               /* as tree.h says */
@@ -23,6 +23,7 @@ typedef struct subject_case {
 
 extern const subject_case subject_cases[];
 extern const size_t       subject_count;
+extern const size_t       chunk_sizes[CHUNKS];
 
 typedef struct subject {
     const subject_case *made_of;

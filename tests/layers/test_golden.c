@@ -38,7 +38,8 @@ static int recording_open(recording *r, const char *path)
     kr_arena_start(&r->arena, &r->memory);
     r->bytes = npz_read_file(path, &count);
     return CHECK(r->bytes != NULL) &&
-           CHECK_STATUS(kr_package_read(&r->package, r->bytes, count, path, &r->arena, &why), KRAIT_OK);
+           CHECK_STATUS(kr_package_read(&r->package, r->bytes, count, path, &r->arena, &why),
+                        KRAIT_OK);
 }
 
 static void recording_close(recording *r)
@@ -88,7 +89,8 @@ static float *logits_of(const krait_model *model, const int32_t *ids, size_t ste
     if (chunk)
         CHECK_STATUS(krait_run(model, state, &input, &output, NULL), KRAIT_OK);
     for (size_t t = 0; t < steps && chunk == 0; t++)
-        CHECK_STATUS(krait_step_tokens(model, state, ids + t, output.rows + t * (size_t)width), KRAIT_OK);
+        CHECK_STATUS(krait_step_tokens(model, state, ids + t, output.rows + t * (size_t)width),
+                     KRAIT_OK);
     krait_state_destroy(state, NULL);
     return output.rows;
 }
@@ -178,8 +180,8 @@ static int golden_open(golden *g, const char *name)
     g->metadata = g->file.package.metadata;
     g->description = metadata_text(g, "config");
     g->seed = strtoull(metadata_text(g, "seed"), NULL, 10);
-    if (!CHECK_STATUS(kr_json_parse(&g->config, g->description, strlen(g->description), name, &g->file.arena, NULL),
-                      KRAIT_OK))
+    if (!CHECK_STATUS(kr_json_parse(&g->config, g->description, strlen(g->description), name,
+                                    &g->file.arena, NULL), KRAIT_OK))
         return 0;
     for (const char *at = metadata_text(g, "tensors"); *at && CHECK(g->n_tensors < MOST_TENSORS);) {
         size_t length = strcspn(at, ",");
@@ -188,7 +190,8 @@ static int golden_open(golden *g, const char *name)
         at += length + (at[length] == ',');
     }
     CHECK_U64(g->bits, strtoull(metadata_text(g, "bits"), NULL, 10));
-    CHECK_STATUS(krait_model_create(&g->model, g->description, g->tensors, g->n_tensors, NULL, &why), KRAIT_OK);
+    CHECK_STATUS(krait_model_create(&g->model, g->description, g->tensors, g->n_tensors, NULL,
+                                    &why), KRAIT_OK);
     return CHECK_STR(why.text, "");
 }
 
@@ -262,8 +265,10 @@ TEST(golden_mamba_arguments)
         if (golden_open(&g, golden_names[i])) {
             char text[1024];
 
-            snprintf(text, sizeof text, "{\"model_type\": \"mamba\", %s", metadata_text(&g, "arguments") + 1);
-            CHECK_STATUS(krait_model_create(&model, text, g.tensors, g.n_tensors, NULL, NULL), KRAIT_OK);
+            snprintf(text, sizeof text, "{\"model_type\": \"mamba\", %s",
+                     metadata_text(&g, "arguments") + 1);
+            CHECK_STATUS(krait_model_create(&model, text, g.tensors, g.n_tensors, NULL, NULL),
+                         KRAIT_OK);
             CHECK_U64(krait_model_id(model), krait_model_id(g.model));
         }
         krait_model_close(model);
@@ -292,14 +297,16 @@ static double bits_perowd(const float *logits, const int32_t *ids, size_t steps,
 }
 
 /* Every stored row, which is every stride-th, of the rows that there are. */
-static void check_stored_rows(const npz_array *stored, size_t stride, const float *logits, size_t steps)
+static void check_stored_rows(const npz_array *stored, size_t stride, const float *logits,
+                              size_t steps)
 {
     size_t width = stored->shape[1];
     double worst = 0;
 
     for (size_t row = 0; row < stored->shape[0] && row * stride < steps; row++)
         for (size_t i = 0; i < width; i++) {
-            double off = fabs((double)logits[row * stride * width + i] - npz_number(stored, row * width + i));
+            double ours = (double)logits[row * stride * width + i];
+            double off = fabs(ours - npz_number(stored, row * width + i));
 
             worst = fmax(worst, isnan(off) ? INFINITY : off);
         }
@@ -314,8 +321,8 @@ static void check_novels(const krait_model *model, const npz *reference)
     int32_t  *ids = malloc((steps + 1) * sizeof *ids);
     float    *run, *stepped;
 
-    if (!CHECK(list.data && logits.data && bits.data && logits.dimensions == 2 && logits.shape[1] == 256 &&
-               logits.shape[0] > 0 && steps > first)) {
+    if (!CHECK(list.data && logits.data && bits.data && logits.dimensions == 2 &&
+               logits.shape[1] == 256 && logits.shape[0] > 0 && steps > first)) {
         free(ids);
         return;
     }
@@ -340,7 +347,7 @@ TEST(golden_mamba_novels)
     krait_message why = { "" };
 
     if (!folder || !path)
-        SKIP("models/mamba-novels is not in $KRAIT_SHARED or ../shared: see golden_shipped_model instead");
+        SKIP("no ../shared/models/mamba-novels (or in $KRAIT_SHARED): see golden_shipped_model");
     if (CHECK(npz_open(&reference, path)) &&
         CHECK_STATUS(krait_model_open(&model, folder, NULL, &why), KRAIT_OK))
         check_novels(model, &reference);
@@ -361,7 +368,8 @@ TEST(golden_mamba_novels)
  */
 static void check_shipped(const krait_model *model, const recording *r)
 {
-    const kr_source *ids = kr_package_find(&r->package, "ids"), *rows = kr_package_find(&r->package, "rows");
+    const kr_source *ids = kr_package_find(&r->package, "ids");
+    const kr_source *rows = kr_package_find(&r->package, "rows");
     const kr_source *logits = kr_package_find(&r->package, "logits");
     int64_t          vocabulary = 0;
     int32_t         *list, *stored;
@@ -408,7 +416,8 @@ TEST(golden_shipped_model)
         SKIP("examples/models/mamba-novels.gguf is not made yet");
     if (!is_there(recorded))
         SKIP("tests/golden/shipped.safetensors is not made yet");
-    if (recording_open(&r, recorded) && CHECK_STATUS(krait_model_open(&model, path, NULL, &why), KRAIT_OK))
+    if (recording_open(&r, recorded) &&
+        CHECK_STATUS(krait_model_open(&model, path, NULL, &why), KRAIT_OK))
         check_shipped(model, &r);
     CHECK_STR(why.text, "");
     krait_model_close(model);

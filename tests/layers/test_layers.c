@@ -2,9 +2,8 @@
  * test_layers.c - what every layer type must do, for trees of every registered type.
  *
  * Outputs are compared with the oracle's once; from then on everything else must give the same
- * bits: cuts, chunks, lanes, sleeping lanes, moved blocks, snapshots, saved states, single steps.
+ * bits: kernels, cuts, chunks, lanes, sleeping lanes, resets, single steps.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +64,8 @@ static void check_plain(const subject *s)
     krait_open_options options = { .size = sizeof options, .flags = KRAIT_OPEN_PLAIN };
     subject            plain = *s;
 
-    if (!CHECK_STATUS(krait_model_create(&plain.model, s->tree.json, s->tree.tensors, s->tree.n_tensors, &options,
-                                         NULL), KRAIT_OK))
+    if (!CHECK_STATUS(krait_model_create(&plain.model, s->tree.json, s->tree.tensors,
+                                         s->tree.n_tensors, &options, NULL), KRAIT_OK))
         return;
     CHECK_U64(krait_model_id(plain.model), krait_model_id(s->model));
     for (size_t chunk = 1; chunk <= STEPS; chunk += STEPS - 1) {
@@ -85,16 +84,14 @@ TEST(layers_plain_kernels_give_the_same_bits)
 
 /* ---- cuts, lanes, lengths ------------------------------------------------------------ */
 
-static const size_t chunks[] = { 1, 3, 7, STEPS };
-
 static void check_cuts(const subject *s)
 {
     static const size_t calls[] = { 1, 2, 5, 11, STEPS };
 
-    for (size_t chunk = 0; chunk < 4; chunk++)
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++)
         for (size_t call = 0; call < 5; call++)
             for (size_t stream = 0; stream < STREAMS; stream++) {
-                lanes l = lanes_made(s, 1, chunks[chunk]);
+                lanes l = lanes_made(s, 1, chunk_sizes[chunk]);
 
                 l.plays[0] = stream;
                 while (!finished(&l))
@@ -112,9 +109,9 @@ static void check_lanes(const subject *s)
 {
     static const size_t plays[MOST_LANES] = { 2, 0, 1, 2, 0 };
 
-    for (size_t chunk = 0; chunk < 4; chunk++)
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++)
         for (size_t count = 2; count <= MOST_LANES; count++) {
-            lanes l = lanes_made(s, count, chunks[chunk]);
+            lanes l = lanes_made(s, count, chunk_sizes[chunk]);
 
             memcpy(l.plays, plays, sizeof plays);
             advance(&l, 9);
@@ -137,8 +134,11 @@ static void advance_ragged(lanes *l, kr_random *random)
     unsigned char *before = malloc(bytes + 1);
 
     memcpy(before, lane_data(l, 0), bytes);
-    for (size_t lane = 0; lane < l->count; lane++)
-        lengths[lane] = kr_random_u32(random) % 2 ? kr_random_u32(random) % (uint32_t)(STEPS - l->at[lane] + 1) : 0;
+    for (size_t lane = 0; lane < l->count; lane++) {
+        uint32_t left = (uint32_t)(STEPS - l->at[lane]);
+
+        lengths[lane] = kr_random_u32(random) % 2 ? kr_random_u32(random) % (left + 1) : 0;
+    }
     advance_which(l, lengths, KRAIT_ROWS_ALL);
     for (size_t lane = 0; lane < l->count; lane++)
         if (lengths[lane] == 0)
@@ -150,8 +150,8 @@ static void check_ragged(const subject *s)
 {
     kr_random random = kr_random_from(7);
 
-    for (size_t chunk = 0; chunk < 4; chunk++) {
-        lanes l = lanes_made(s, MOST_LANES, chunks[chunk]);
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
+        lanes l = lanes_made(s, MOST_LANES, chunk_sizes[chunk]);
 
         while (!finished(&l))
             advance_ragged(&l, &random);
@@ -168,14 +168,17 @@ static void check_which(const subject *s)
 {
     kr_random random = kr_random_from(8);
 
-    for (size_t chunk = 0; chunk < 4; chunk++) {
-        lanes l = lanes_made(s, MOST_LANES, chunks[chunk]);
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
+        lanes l = lanes_made(s, MOST_LANES, chunk_sizes[chunk]);
 
         for (int which = 0; !finished(&l); which = (which + 1) % 3) {
             uint32_t lengths[MOST_LANES];
 
-            for (size_t lane = 0; lane < l.count; lane++)
-                lengths[lane] = kr_random_u32(&random) % (uint32_t)(kr_min(STEPS - l.at[lane], 9) + 1);
+            for (size_t lane = 0; lane < l.count; lane++) {
+                uint32_t most = (uint32_t)kr_min(STEPS - l.at[lane], 9);
+
+                lengths[lane] = kr_random_u32(&random) % (most + 1);
+            }
             advance_which(&l, lengths, which);
         }
         lanes_free(&l);
@@ -189,7 +192,7 @@ TEST(layers_last_and_no_rows)
 
 /* ---- episodes ------------------------------------------------------------------------ */
 
-/* Each episode of each stream, run without resets from a state that is made, and from one that is reset. */
+/* Each episode of each stream without resets: from a state just made, and from one just reset. */
 static void check_resets(const subject *s)
 {
     lanes used = lanes_made(s, STREAMS, 4);
@@ -222,129 +225,6 @@ static void check_resets(const subject *s)
 TEST(layers_resets_begin_anew)
 {
     with_subjects(check_resets);
-}
-
-/* ---- the block ----------------------------------------------------------------------- */
-
-static void move_block(lanes *l)
-{
-    unsigned char *other = aligned_alloc(KRAIT_STATE_ALIGNMENT, l->bytes);
-    krait_state   *state = NULL;
-
-    memcpy(other, l->block, l->bytes);
-    memset(l->block, 0xff, l->bytes);
-    free(l->block);
-    l->block = other;
-    CHECK_STATUS(krait_state_adopt(&state, l->s->model, other, l->bytes), KRAIT_OK);
-    CHECK((void *)state == (void *)other);
-    l->state = (krait_state *)(void *)other;
-}
-
-static void check_moved(const subject *s)
-{
-    for (size_t count = 1; count <= 3; count += 2) {
-        lanes l = lanes_made(s, count, 4);
-
-        while (!finished(&l)) {
-            advance(&l, 5);
-            move_block(&l);
-        }
-        lanes_free(&l);
-    }
-}
-
-TEST(layers_moved_blocks_go_on)
-{
-    with_subjects(check_moved);
-}
-
-/* A snapshot, then on, back and on again; and in a state with another chunk. */
-static void check_data(const subject *s)
-{
-    lanes          l = lanes_made(s, STREAMS, 3), other = lanes_made(s, STREAMS, STEPS), then;
-    size_t         bytes = STREAMS * s->lane_bytes;
-    unsigned char *copy = malloc(bytes + 1);
-
-    advance(&l, 8);
-    memcpy(copy, lane_data(&l, 0), bytes);
-    then = l;
-    advance(&l, STEPS);
-    memset(lane_data(&l, 0), 0xff, bytes);
-    memcpy(lane_data(&l, 0), copy, bytes);
-    memcpy(l.at, then.at, sizeof l.at);
-    advance(&l, 6);
-    advance(&l, STEPS);
-    memcpy(lane_data(&other, 0), copy, bytes);
-    memcpy(other.at, then.at, sizeof other.at);
-    advance(&other, STEPS);
-    free(copy);
-    lanes_free(&l);
-    lanes_free(&other);
-}
-
-TEST(layers_data_copied_out_and_in)
-{
-    with_subjects(check_data);
-}
-
-static void check_scratch(const subject *s)
-{
-    static const int fills[] = { 0x00, 0xff, 0x7f, 0xc1 };
-
-    for (size_t i = 0; i < 4; i++)
-        for (size_t count = 1; count <= 3; count += 2) {
-            lanes l = lanes_made(s, count, 6);
-
-            l.scratch = fills[i];
-            while (!finished(&l))
-                advance(&l, 8);
-            lanes_free(&l);
-        }
-}
-
-TEST(layers_scratch_is_not_remembered)
-{
-    with_subjects(check_scratch);
-}
-
-/* From any bytes: nothing but the block and the rows is touched, and twice the same comes out. */
-static void run_from_bytes(const subject *s, const unsigned char *bytes, size_t chunk, float *out)
-{
-    lanes        l = lanes_made(s, STREAMS, chunk);
-    krait_input  input = { .size = sizeof input, .steps = STEPS, .features = s->features, .tokens = s->tokens };
-    krait_output output = { .size = sizeof output, .rows = out, .capacity = STREAMS * STEPS * s->out };
-    uint64_t     hash;
-
-    memcpy(lane_data(&l, 0), bytes, STREAMS * s->lane_bytes);
-    fill_scratch(&l);
-    CHECK_STATUS(krait_run(s->model, l.state, &input, &output, NULL), KRAIT_OK);
-    CHECK_STATUS(krait_state_hash(s->model, l.state, KRAIT_ALL_LANES, &hash), KRAIT_OK);
-    for (size_t i = 0; i < output.capacity; i++)
-        if (isnan(out[i]))
-            out[i] = 0.125f;            /* which NaN it is may differ */
-    lanes_free(&l);
-}
-
-static void check_any_memory(const subject *s)
-{
-    kr_random      random = kr_random_from(9);
-    size_t         bytes = STREAMS * s->lane_bytes, count = STREAMS * STEPS * s->out;
-    unsigned char *memory = malloc(bytes + 1);
-    float         *a = malloc(count * sizeof *a), *b = malloc(count * sizeof *b);
-
-    for (size_t i = 0; i < bytes; i++)
-        memory[i] = (unsigned char)kr_random_u32(&random);
-    run_from_bytes(s, memory, 1, a);
-    for (size_t chunk = 0; chunk < 4; chunk++) {
-        run_from_bytes(s, memory, chunks[chunk], b);
-        CHECK_BYTES(b, a, count * sizeof *a);
-    }
-    free(memory), free(a), free(b);
-}
-
-TEST(layers_any_memory_is_safe)
-{
-    with_subjects(check_any_memory);
 }
 
 /* ---- steps --------------------------------------------------------------------------- */
@@ -415,10 +295,13 @@ static void check_features(const subject *s)
         embed = embed->children[0];
     other.tokens = NULL;
     other.features = malloc(STREAMS * STEPS * s->in * sizeof *other.features);
-    for (size_t r = 0; r < STREAMS * STEPS; r++)
-        memcpy(other.features + r * s->in,
-               s->tokens[r] >= 0 ? embed->weights[0].data + (size_t)s->tokens[r] * s->in : s->features + r * s->in,
-               s->in * sizeof *other.features);
+    for (size_t r = 0; r < STREAMS * STEPS; r++) {
+        const float *row = s->features + r * s->in;
+
+        if (s->tokens[r] >= 0)
+            row = embed->weights[0].data + (size_t)s->tokens[r] * s->in;
+        memcpy(other.features + r * s->in, row, s->in * sizeof *other.features);
+    }
     l = lanes_made(&other, STREAMS, 7);
     advance(&l, STEPS);
     lanes_free(&l);
@@ -428,82 +311,4 @@ static void check_features(const subject *s)
 TEST(layers_features_stand_for_tokens)
 {
     with_subjects(check_features);
-}
-
-/* ---- saved, copied, read and written ------------------------------------------------- */
-
-static void check_same_lane(const lanes *a, size_t i, const lanes *b, size_t k)
-{
-    uint64_t x = 1, y = 2;
-
-    CHECK_STATUS(krait_state_hash(a->s->model, a->state, (int32_t)i, &x), KRAIT_OK);
-    CHECK_STATUS(krait_state_hash(b->s->model, b->state, (int32_t)k, &y), KRAIT_OK);
-    CHECK_U64(x, y);
-}
-
-/* 'to' goes on where lane 'lane' of 'from' stands, in its lane 'into', which was full of NaN. */
-static void save_and_load(const lanes *from, int32_t lane, lanes *to, int32_t into)
-{
-    size_t         bytes = 0;
-    unsigned char *saved;
-
-    CHECK_STATUS(krait_state_save(from->s->model, from->state, lane, NULL, 0, &bytes), KRAIT_OK);
-    saved = malloc(bytes);
-    CHECK_STATUS(krait_state_save(from->s->model, from->state, lane, saved, bytes, &bytes), KRAIT_OK);
-    CHECK_STATUS(krait_state_load(to->s->model, to->state, into, saved, bytes, NULL), KRAIT_OK);
-    free(saved);
-}
-
-static void parts_over(const lanes *from, size_t lane, lanes *to, size_t into)
-{
-    krait_part part = { .size = sizeof part };
-
-    for (size_t i = 0; krait_part_info(from->s->model, i, &part) == KRAIT_OK; i++) {
-        size_t count = 1;
-        float *values;
-
-        for (int d = 0; d < part.dimensions; d++)
-            count *= (size_t)part.shape[d];
-        values = malloc(count * sizeof *values);
-        CHECK_STATUS(krait_part_read(from->s->model, from->state, i, (int32_t)lane, values, count), KRAIT_OK);
-        CHECK_STATUS(krait_part_write(to->s->model, to->state, i, (int32_t)into, values, count), KRAIT_OK);
-        free(values);
-    }
-}
-
-/* Each way of getting a lane into another state: the next rows are the same. */
-static void check_saved(const subject *s)
-{
-    lanes  from = lanes_made(s, STREAMS, 4), to = lanes_made(s, MOST_LANES, 2), all = lanes_made(s, STREAMS, 1);
-    size_t bytes = s->lane_bytes;
-
-    advance(&from, 9);
-    memset(lane_data(&to, 0), 0xff, MOST_LANES * bytes);
-    memset(lane_data(&all, 0), 0xff, STREAMS * bytes);
-    save_and_load(&from, 2, &to, 0);
-    save_and_load(&from, 0, &to, 4);
-    parts_over(&from, 1, &to, 1);
-    CHECK_STATUS(krait_state_copy(s->model, to.state, 2, from.state, 1), KRAIT_OK);
-    CHECK_STATUS(krait_state_copy(s->model, to.state, 3, to.state, 0), KRAIT_OK);
-    memcpy(to.plays, (size_t[]){ 2, 1, 1, 2, 0 }, sizeof to.plays);
-    for (size_t lane = 0; lane < MOST_LANES; lane++) {
-        to.at[lane] = 9;
-        check_same_lane(&from, to.plays[lane], &to, lane);
-    }
-    advance(&to, STEPS);
-    save_and_load(&from, KRAIT_ALL_LANES, &all, KRAIT_ALL_LANES);
-    memcpy(all.at, from.at, sizeof all.at);
-    advance(&all, 4);
-    CHECK_STATUS(krait_state_copy(s->model, all.state, KRAIT_ALL_LANES, from.state, KRAIT_ALL_LANES), KRAIT_OK);
-    memcpy(all.at, from.at, sizeof all.at);
-    advance(&all, STEPS);
-    advance(&from, STEPS);
-    for (size_t lane = 0; lane < STREAMS; lane++)
-        check_same_lane(&from, lane, &all, lane);
-    lanes_free(&from), lanes_free(&to), lanes_free(&all);
-}
-
-TEST(layers_saved_and_copied_lanes_go_on)
-{
-    with_subjects(check_saved);
 }

@@ -64,14 +64,18 @@ static void read_options(maker *m, oracle_layer *l)
 
 static void join(maker *m, char *path, const char *outer, const char *name)
 {
-    m->wrong |= snprintf(path, ORACLE_TEXT, "%s%s%s", outer, *outer && *name ? "." : "", name) >= ORACLE_TEXT;
+    const char *point = *outer && *name ? "." : "";
+
+    m->wrong |= snprintf(path, ORACLE_TEXT, "%s%s%s", outer, point, name) >= ORACLE_TEXT;
 }
 
-static oracle_layer *read_layer(maker *m, const char *outer, const char *number, size_t in, size_t vocabulary);
+static oracle_layer *read_layer(maker *m, const char *outer, const char *number, size_t in,
+                                size_t vocabulary);
 
 static void read_children(maker *m, oracle_layer *l, size_t in, size_t vocabulary)
 {
-    int         repeat = strcmp(l->type->name, "repeat") == 0, one = strcmp(l->type->name, "residual") == 0;
+    int         repeat = strcmp(l->type->name, "repeat") == 0;
+    int         one = strcmp(l->type->name, "residual") == 0;
     const char *n = oracle_option_text(l, "n"), *again = m->at;
     size_t      most = repeat && n ? strtoul(n, NULL, 10) : one ? 1 : ORACLE_CHILDREN;
     char        number[24];
@@ -95,7 +99,8 @@ static void read_children(maker *m, oracle_layer *l, size_t in, size_t vocabular
 
 static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w);
 
-static oracle_layer *read_layer(maker *m, const char *outer, const char *number, size_t in, size_t vocabulary)
+static oracle_layer *read_layer(maker *m, const char *outer, const char *number, size_t in,
+                                size_t vocabulary)
 {
     oracle_layer *l = calloc(1, sizeof *l);
     char          word[ORACLE_TEXT];
@@ -141,14 +146,16 @@ static size_t print_options(tree *t, const oracle_layer *l)
         const char *text = l->options[i].text, *quote = isdigit((unsigned char)text[0]) ? "" : "\"";
 
         if (text[0])
-            print(t, "%s\"%s\":%s%s%s", count++ ? "," : "{", l->options[i].name, quote, text, quote);
+            print(t, "%s\"%s\":%s%s%s", count++ ? "," : "{", l->options[i].name, quote, text,
+                  quote);
     }
     return count;
 }
 
 static void print_layer(tree *t, const oracle_layer *l)
 {
-    int    list = strcmp(l->type->name, "sequence") == 0, repeat = strcmp(l->type->name, "repeat") == 0;
+    int    list = strcmp(l->type->name, "sequence") == 0;
+    int    repeat = strcmp(l->type->name, "repeat") == 0;
     size_t options, children = repeat ? 1 : l->n_children;
 
     print(t, "{\"%s\":", l->type->name);
@@ -180,8 +187,10 @@ static void put_half(unsigned char *to, double x)
 {
     int      exponent;
     double   mantissa = frexp(fabs(x), &exponent);
-    unsigned bits = x == 0 ? 0 : (unsigned)(exponent + 14) << 10 | ((unsigned)(mantissa * 2048) & 1023);
+    unsigned bits = (unsigned)(exponent + 14) << 10 | ((unsigned)(mantissa * 2048) & 1023);
 
+    if (x == 0)
+        bits = 0;
     bits |= x < 0 ? 0x8000u : 0;
     to[0] = (unsigned char)bits;
     to[1] = (unsigned char)(bits >> 8);
@@ -214,7 +223,8 @@ static void fill_values(maker *m, oracle_weight *w, int32_t type, unsigned char 
     for (size_t i = 0; i < w->count; i++) {
         double x = w->low + (w->high - w->low) * (0.5 + 0.5 * (double)kr_random_unit(&m->random));
 
-        w->data[i] = type == KRAIT_F32 ? (float)x : type == KRAIT_F16 ? cut_to_half(x) : cut_to_bfloat(x);
+        w->data[i] = type == KRAIT_F32 ? (float)x
+                   : type == KRAIT_F16 ? cut_to_half(x) : cut_to_bfloat(x);
         if (type == KRAIT_F32)
             put_float(raw + 4 * i, w->data[i], 0);
         else if (type == KRAIT_F16)
@@ -253,14 +263,16 @@ static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w)
     w->quantised = type == KRAIT_Q8_0 && w->matrix && w->shape[1] % 32 == 0;
     if (type == KRAIT_Q8_0 && !w->quantised)
         type = KRAIT_F32;
-    tensor->bytes = type == KRAIT_F32 ? 4 * w->count : w->quantised ? w->count / 32 * 34 : 2 * w->count;
+    tensor->bytes = type == KRAIT_F32 ? 4 * w->count
+                  : w->quantised      ? w->count / 32 * 34 : 2 * w->count;
     raw = malloc((size_t)tensor->bytes);
     w->data = malloc(w->count * sizeof *w->data);
     if (w->quantised)
         fill_blocks(m, w, raw);
     else
         fill_values(m, w, type, raw);
-    snprintf(t->names[t->n_tensors], sizeof *t->names, "%s%s%s", l->path, *l->path ? "." : "", w->slot);
+    snprintf(t->names[t->n_tensors], sizeof *t->names, "%s%s%s", l->path, *l->path ? "." : "",
+             w->slot);
     tensor->name = t->names[t->n_tensors++];
     tensor->data = raw;
     tensor->dimensions = w->dimensions;
@@ -271,7 +283,8 @@ static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w)
 
 /* ---- all of it ----------------------------------------------------------------------- */
 
-int tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type, uint64_t seed)
+int tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type,
+              uint64_t seed)
 {
     maker m = { t, text, type, kr_random_from(seed), 0 };
 

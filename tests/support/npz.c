@@ -105,7 +105,8 @@ npz_array npz_get(const npz *file, const char *name)
         size_t               named = (size_t)little(at + 28, 2), size = (size_t)little(at + 24, 4);
         const unsigned char *local = bytes + little(at + 42, 4);
 
-        if (named == length + 4 && memcmp(at + ZIP_ENTRY, name, length) == 0 && little(at + 10, 2) == 0) {
+        if (named == length + 4 && memcmp(at + ZIP_ENTRY, name, length) == 0 &&
+            little(at + 10, 2) == 0) {
             local += ZIP_LOCAL + little(local + 26, 2) + little(local + 28, 2);
             return read_npy(local, (size_t)(end - local) < size ? 0 : size);
         }
