@@ -86,16 +86,29 @@ typedef struct KR_NAME(strip) {
     size_t output, width;       /* its first output; outputs with padding */
 } KR_NAME(strip);
 
-/* The end of a segment: add to what is there, at the very end the bias, and store. */
-KR_INLINE void KR_NAME(finish)(const kr_product *p, float *y, size_t output, V sum, int first,
-                               int last)
+/* Where a segment ends: add to what is there, at the very end the bias, and store. */
+KR_INLINE void KR_NAME(finish)(const kr_product *p, float *y, size_t output, V sum, int first, int last)
 {
-    size_t left = p->w->outputs - output, n = left < KR_V ? left : KR_V;
-
-    sum = V_ADD(first ? V_ZERO() : KR_NAME(v_load)(y, n), sum);
+    sum = V_ADD(first ? V_ZERO() : V_LOAD(y), sum);
     if (last && p->bias)
-        sum = V_ADD(sum, KR_NAME(v_load)(p->bias + output, n));
-    KR_NAME(v_store)(y, sum, n);
+        sum = V_ADD(sum, V_LOAD(p->bias + output));
+    V_STORE(y, sum);
+}
+
+/* The same for the n outputs, fewer than KR_V, that a matrix ends with; none if n is 0. */
+static KR_NOINLINE void KR_NAME(finish_part)(const kr_product *p, float *y, size_t output, V sum, int first,
+                                             int last)
+{
+    size_t n = p->w->outputs > output ? p->w->outputs - output : 0;
+
+    if (n >= KR_V) {
+        KR_NAME(finish)(p, y, output, sum, first, last);
+    } else if (n > 0) {
+        sum = V_ADD(first ? V_ZERO() : V_LOAD_N(y, n), sum);
+        if (last && p->bias)
+            sum = V_ADD(sum, V_LOAD_N(p->bias + output, n));
+        V_STORE_N(y, sum, n);
+    }
 }
 
 #define W_NAME(name) KR_NAME(name##_f32)
@@ -114,6 +127,15 @@ KR_INLINE void KR_NAME(finish)(const kr_product *p, float *y, size_t output, V s
 #include "kernels/template_product.h"
 
 /* ---- products with Q8_0 weights ----------------------------------------------------- */
+
+/* The outputs that a matrix ends with; a block product has one chain and no segments. */
+static KR_NOINLINE void KR_NAME(q8_store_part)(const kr_product *p, float *y, size_t output, V sum)
+{
+    size_t n = p->w->outputs > output ? p->w->outputs - output : 0;
+
+    if (n > 0)
+        V_STORE_N(y, p->bias ? V_ADD(sum, V_LOAD_N(p->bias + output, n)) : sum, n);
+}
 
 /* 'rows' rows by 'panels' panels, over all blocks. */
 KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip, size_t width,
@@ -165,15 +187,10 @@ KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip,
             size_t at = output + j * KR_V;
             float *y = p->y + (row + r) * p->y_stride + at;
 
-            if (at >= p->w->outputs)
-                continue;
-            if (p->w->outputs - at >= KR_V)
+            if (at + KR_V <= p->w->outputs)
                 V_STORE(y, p->bias ? V_ADD(total[r][j], V_LOAD(p->bias + at)) : total[r][j]);
-            else {
-                size_t n = p->w->outputs - at;
-
-                V_STORE_N(y, p->bias ? V_ADD(total[r][j], V_LOAD_N(p->bias + at, n)) : total[r][j], n);
-            }
+            else
+                KR_NAME(q8_store_part)(p, y, at, total[r][j]);
         }
 }
 

@@ -40,13 +40,21 @@ KR_INLINE void W_NAME(tile)(const kr_product *p, KR_NAME(strip) strip, size_t ou
                 sum[r][j] = V_FMA(weights[j], input, sum[r][j]);
         }
     }
-    KR_UNROLL
-    for (size_t r = 0; r < rows; r++)
+    if (output + panels * 16 <= p->w->outputs) {
         KR_UNROLL
-        for (size_t j = 0; j < vectors; j++)
-            if (output + j * KR_V < p->w->outputs)
-                KR_NAME(finish)(p, p->y + (row + r) * p->y_stride + output + j * KR_V,
-                                output + j * KR_V, sum[r][j], from == 0, to == p->w->inputs);
+        for (size_t r = 0; r < rows; r++)
+            KR_UNROLL
+            for (size_t j = 0; j < vectors; j++)
+                KR_NAME(finish)(p, p->y + (row + r) * p->y_stride + output + j * KR_V, output + j * KR_V,
+                                sum[r][j], from == 0, to == p->w->inputs);
+    } else {
+        KR_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            KR_UNROLL
+            for (size_t j = 0; j < vectors; j++)
+                KR_NAME(finish_part)(p, p->y + (row + r) * p->y_stride + output + j * KR_V, output + j * KR_V,
+                                     sum[r][j], from == 0, to == p->w->inputs);
+    }
 }
 
 /* All panels of a strip for a fixed number of rows: as many at once as fit, then one by one. */
@@ -72,13 +80,12 @@ static void W_NAME(product)(const kr_product *p)
 
             for (; row + KR_TILE_ROWS <= p->rows; row += KR_TILE_ROWS)
                 W_NAME(rows)(p, strip, row, from, to, KR_TILE_ROWS, KR_TILE_PANELS);
-            switch (p->rows - row) {
-            case 1: W_NAME(rows)(p, strip, row, from, to, 1, 4); break;
-            case 2: W_NAME(rows)(p, strip, row, from, to, 2, KR_TILE_PANELS); break;
-            case 3: W_NAME(rows)(p, strip, row, from, to, 3, KR_TILE_PANELS); break;
-            case 4: W_NAME(rows)(p, strip, row, from, to, 4, KR_TILE_PANELS); break;
-            case 5: W_NAME(rows)(p, strip, row, from, to, 5, KR_TILE_PANELS); break;
-            }
+            for (; row + 4 <= p->rows; row += 4)
+                W_NAME(rows)(p, strip, row, from, to, 4, KR_TILE_PANELS);
+            for (; row + 2 <= p->rows; row += 2)
+                W_NAME(rows)(p, strip, row, from, to, 2, KR_TILE_PANELS);
+            if (row < p->rows)
+                W_NAME(rows)(p, strip, row, from, to, 1, 4);
         }
     }
 }
