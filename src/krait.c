@@ -538,14 +538,16 @@ krait_status krait_run(const krait_model *model, krait_state *state, const krait
     krait_status status;
 
     message_clear(message);
-    if (!model || !state || !input || !output)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "model, state, input or output is NULL");
-    if (options_copy(&rows, sizeof rows, input) != KRAIT_OK || options_copy(&to, sizeof to, output) != KRAIT_OK)
+    if (!output || options_copy(&to, sizeof to, output) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT,
-                       "input or output: size, or fields this library does not know");
+                       "output is NULL, or its size or fields are not known to this library");
     to.steps_done = 0;
-    to.mode_used = 0;
-    status = run_rows_of(model, state, &rows, &to, message);
+    if (!model || !state || !input)
+        status = kr_fail(message, KRAIT_ERR_ARGUMENT, "model, state or input is NULL");
+    else if (options_copy(&rows, sizeof rows, input) != KRAIT_OK)
+        status = kr_fail(message, KRAIT_ERR_ARGUMENT, "input: size, or fields this library does not know");
+    else
+        status = run_rows_of(model, state, &rows, &to, message);
     memcpy(output, &to, to.size < sizeof to ? to.size : sizeof to);
     return status;
 }

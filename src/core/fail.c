@@ -13,6 +13,9 @@ krait_status kr_fail(krait_message *message, krait_status status, const char *fo
     va_start(arguments, format);
     vsnprintf(message->text, sizeof message->text, format, arguments);
     va_end(arguments);
+    for (char *at = message->text; *at; at++)   /* names out of files may hold a terminal's orders */
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
     return status;
 }
 

@@ -43,6 +43,8 @@ static krait_status bind_part(kr_loading *loading, const kr_bound *bound, const 
             strcmp(field->key, "index") != 0 && strcmp(field->key, "transpose") != 0)
             return bind_wrong(loading, bound, bound->source->name,
                               "\"rows\", \"index\" and \"transpose\" are all that is known of a part");
+    if (kr_json_get(json, "transpose") && kr_json_get(json, "transpose")->kind != KR_JSON_BOOL)
+        return bind_wrong(loading, bound, bound->source->name, "\"transpose\" must be true or false");
     if (!rows && !index)
         return KRAIT_OK;
     if ((rows && index) || !low || low->kind != KR_JSON_NUMBER || !low->flag || low->integer < 0 ||
@@ -70,10 +72,14 @@ static void bind_squeeze(bind_view *view)
     view->dimensions = kept;
 }
 
-static int bind_fits(const bind_view *given, const kr_want *want)
+/* Panels of a x 1 and 1 x a are not the same bytes, so theirs must be the very shape. */
+static int bind_fits(const bind_view *given, const kr_bound *bound)
 {
-    bind_view wanted = { { want->shape[0], want->shape[1], 0, 0 }, want->dimensions, 0, 0 };
+    const kr_want *want = bound->want;
+    bind_view      wanted = { { want->shape[0], want->shape[1], 0, 0 }, want->dimensions, 0, 0 };
 
+    if (bound->panels)
+        return memcmp(bound->source->shape, want->shape, sizeof want->shape) == 0;
     bind_squeeze(&wanted);
     return wanted.dimensions == given->dimensions &&
            memcmp(wanted.shape, given->shape, (size_t)wanted.dimensions * sizeof *wanted.shape) == 0;
@@ -94,7 +100,7 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
     bound->whole = view.count == bind_numbers(source->shape, source->dimensions);
     bound->count = view.count;
     bind_squeeze(&view);
-    if (transpose && transpose->kind == KR_JSON_BOOL && transpose->flag && view.dimensions == 2) {
+    if (transpose && transpose->flag && view.dimensions == 2) {
         uint64_t rows = view.shape[0];
 
         view.shape[0] = view.shape[1];
@@ -102,7 +108,7 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
         bound->transpose = 1;
         bound->whole = 0;
     }
-    if (!bind_fits(&view, want)) {
+    if (!bind_fits(&view, bound)) {
         return kr_fail(loading->message, KRAIT_ERR_SHAPE,
                        "%.64s: tensor %.64s is %llu x %llu, %llu x %llu is wanted", bound->name,
                        source->name, (unsigned long long)(view.dimensions > 0 ? view.shape[0] : 1),
@@ -110,6 +116,8 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
                        (unsigned long long)want->shape[0],
                        (unsigned long long)(want->dimensions > 1 ? want->shape[1] : 1));
     }
+    if (bound->type == KR_TYPE_Q8_0 && view.skip % KR_BLOCK != 0)
+        return bind_wrong(loading, bound, source->name, "that part begins within a block of Q8_0");
     if (bound->type == KR_TYPE_Q8_0)
         bound->data = source->data + view.skip / KR_BLOCK * 34;
     else
@@ -164,7 +172,7 @@ krait_status kr_bind(kr_loading *loading, kr_bound *bound, const kr_lookup *look
 static int bind_alike(const kr_bound *a, const kr_bound *b)
 {
     return a->data == b->data && a->want->form == b->want->form && a->type == b->type &&
-           a->count == b->count && a->transpose == b->transpose && a->logarithm == b->logarithm &&
+           a->panels == b->panels && a->count == b->count && a->transpose == b->transpose && a->logarithm == b->logarithm &&
            a->want->shape[0] == b->want->shape[0];
 }
 

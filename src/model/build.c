@@ -10,7 +10,10 @@
 #include "core/hash.h"
 #include "model/model.h"
 
-enum { BUILD_LAYERS = 65536 };          /* most layers of one tree */
+enum {
+    BUILD_LAYERS = 65536,               /* most layers of one tree */
+    BUILD_NAME   = 1024                 /* most bytes of a path or tensor's name: each layer has some */
+};
 
 /* Where in the tree we are: what names and {i} mean. */
 typedef struct build_place {
@@ -292,6 +295,8 @@ static krait_status build_lookup(kr_loading *loading, const kr_layer *layer, con
                 return kr_fail_memory(loading->message);
         }
     }
+    if (lookup->tensor && strlen(lookup->tensor) > BUILD_NAME)
+        return build_wrong(loading, layer->path, "the tensor's name is too long for weight", want->slot);
     return lookup->tensor ? KRAIT_OK : kr_fail_memory(loading->message);
 }
 
@@ -319,17 +324,20 @@ static krait_status build_weights(kr_loading *loading, kr_layer *layer, const kr
                                   const build_place *place)
 {
     krait_model *model = loading->model;
-    kr_wants    *wants = kr_arena_take(&model->arena, 1, sizeof *wants);
+    kr_wants     wants = { .count = 0 };
+    kr_want     *list;
     krait_status status;
 
-    if (!wants)
-        return kr_fail_memory(loading->message);
     if (layer->type->weights)
-        layer->type->weights(layer, wants);
-    if ((status = build_slots(loading, layer, options, wants)) != KRAIT_OK)
+        layer->type->weights(layer, &wants);
+    if ((status = build_slots(loading, layer, options, &wants)) != KRAIT_OK || wants.count == 0)
         return status;
-    for (size_t i = 0; i < wants->count; i++) {
-        const kr_want *want = &wants->list[i];
+    list = kr_arena_take(&model->arena, wants.count, sizeof *list);
+    if (!list)
+        return kr_fail_memory(loading->message);
+    memcpy(list, wants.list, wants.count * sizeof *list);
+    for (size_t i = 0; i < wants.count; i++) {
+        const kr_want *want = &list[i];
         kr_bound      *bound = kr_arena_take(&model->arena, 1, sizeof *bound);
         kr_lookup      lookup;
 
@@ -362,13 +370,24 @@ static const char *build_path(kr_loading *loading, const kr_json *options, const
     const kr_json *name = options ? kr_json_get(options, "name") : NULL;
     kr_writer      number;
 
-    if (name && name->kind == KR_JSON_TEXT)
+    if (name)
         return build_join(loading, place->path, name->text, name->count);
     if (place->variable || place->index == SIZE_MAX)
         return build_join(loading, place->path, "", 0);
     kr_writer_start(&number, &loading->arena);
     kr_write_unsigned(&number, place->index);
     return number.broken ? NULL : build_join(loading, place->path, number.text, number.length);
+}
+
+static krait_status build_check_name(kr_loading *loading, const kr_json *options, const build_place *place)
+{
+    const kr_json *name = options ? kr_json_get(options, "name") : NULL;
+
+    if (name && name->kind != KR_JSON_TEXT)
+        return build_wrong(loading, place->path, "text is wanted for option", "name");
+    if (strlen(place->path) + (name ? name->count : 0) > BUILD_NAME)
+        return build_wrong(loading, place->path, "the path is too long with option", "name");
+    return KRAIT_OK;
 }
 
 static krait_status build_layer(kr_loading *loading, const kr_json *node, const build_place *place,
@@ -394,6 +413,8 @@ static krait_status build_layer(kr_loading *loading, const kr_json *node, const 
                   ? value : NULL;
     if (type->children == KR_LEAF && !options)
         return build_wrong(loading, place->path, "an object with options is wanted for", value->key);
+    if ((status = build_check_name(loading, options, place)) != KRAIT_OK)
+        return status;
     layer = kr_arena_take(&model->arena, 1, sizeof *layer);
     if (!layer || !(layer->params = kr_arena_take(&model->arena, 1, type->params_size + 1)) ||
         !(layer->path = build_path(loading, options, place)))

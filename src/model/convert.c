@@ -80,7 +80,7 @@ static krait_status convert_foreign_item(convert_job *job, const kr_bound *bound
     return KRAIT_OK;
 }
 
-/* Under its own name a tensor is written once, whole; packed only if all uses are whole matrices. */
+/* Under its own name a tensor is written once, whole; packed only if all uses are whole matrices of its shape. */
 static int convert_own_matrix(const krait_model *model, const kr_source *source)
 {
     int matrix = 1;
@@ -88,7 +88,8 @@ static int convert_own_matrix(const krait_model *model, const kr_source *source)
     for (size_t i = 0; i < model->n_bound; i++)
         if (model->bound[i].source == source)
             matrix &= model->bound[i].want->form == KR_MATRIX && model->bound[i].whole &&
-                      source->dimensions == 2;
+                      source->dimensions == 2 &&
+                      memcmp(source->shape, model->bound[i].want->shape, sizeof model->bound[i].want->shape) == 0;
     return matrix;
 }
 
