@@ -114,7 +114,7 @@ static uint64_t selftest_blocks(const kr_kernels *k, uint64_t hash)
 
     selftest_fill(x, ST_ROWS * INPUTS, 4);
     for (size_t i = 0; i < KR_BLOCK; i++)
-        x[i] = i % 2 ? (float)i + 0.5f : 127.0f - 2.0f * (float)i;      /* ties */
+        x[i] = i % 2 ? (float)(i / 2) + 0.5f : 127.0f - 2.0f * (float)i;        /* ties */
     for (size_t b = 1; b < ST_ROWS * ST_BLOCKS; b++)    /* / 127 is not * (1 / 127) */
         x[b * KR_BLOCK + b] = -1.0f - (float)(127 * b - 28) * 0x1p-12f;
     k->quantize(q, x, INPUTS, ST_ROWS, INPUTS);

@@ -16,7 +16,7 @@
 #include "golden/generator.h"
 #include "krait.h"
 
-enum { LANES = 5, ROWS = 70, MOST_TENSORS = 64 };
+enum { LANES = 5, ROWS = 68, MOST_TENSORS = 64 };
 
 /* Sizes as in tests/golden/README.md; expand and epsilon are text, so that a locale could harm. */
 typedef struct mamba_shape {
@@ -43,11 +43,13 @@ static const mamba_shape mamba_shapes[] = {
     { "prime",   10,                        256, 17, "1",    17, 64, 2, 2, 3, 1, 1, 1, "1e-6",    ROWS },
 };
 
+enum { HALVES = 1000 };
+
 /* A krait tree; its tensors are "name d0 d1;..." and vocabulary 0 means features alone. */
 typedef struct krait_tree {
     const char *name;
     size_t      vocabulary, width;      /* width of features; 0: tokens alone */
-    int         scale;                  /* features are about 2^scale */
+    int         scale;                  /* features are about 2^scale, or HALVES */
     const char *description, *tensors;
 } krait_tree;
 
@@ -88,6 +90,9 @@ static const krait_tree krait_trees[] = {
       "{\"residual\":{\"sequence\":[{\"conv\":{\"name\":\"c\",\"taps\":3}}]}},"
       "{\"linear\":{\"name\":\"last\",\"width\":20}}]}}",
       "first.weight 80 16;1.c.weight 80 3;last.weight 20 80" },
+    { "halves", 0, 64, HALVES,          /* blocks of int8 activations with ties, and too small ones */
+      HEAD "{\"features\":64},\"tree\":{\"linear\":{\"name\":\"only\",\"width\":20}}}",
+      "only.weight 20 64" },
 };
 
 /* One line of the table: a model's name, the type of its weights. */
@@ -104,6 +109,7 @@ static const case_name case_names[] = {
     { "fading", KRAIT_F32 },    { "subnormal", KRAIT_F32 },
     { "bytes", KRAIT_F16 },     { "bytes", KRAIT_BF16 },    { "bytes", KRAIT_Q8_0 },
     { "filters", KRAIT_F16 },   { "filters", KRAIT_BF16 },  { "filters", KRAIT_Q8_0 },
+    { "halves", KRAIT_Q8_0 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };
@@ -289,9 +295,17 @@ static inline void make_tree(conformance_case *c, const krait_tree *tree)
 
 /* ---- inputs ------------------------------------------------------------------------------ */
 
+/* Halves of whole numbers beside a 127, so that x * (127 / max) is x; now and then all far below. */
+static inline float half_feature(uint64_t z, size_t row, size_t column)
+{
+    double x = column % 32 == row % 32 ? 127 : ((double)(z % 509) - 254) / 2;
+
+    return (float)ldexp(x, row % 9 == 4 ? -108 : row % 9 == 5 ? -106 : 0);
+}
+
 /*
  * Numbers of about 2^scale; some rows 2^-130 smaller, or huge, or with NaN and infinity, which
- * the reset at row 40 of lane 0 clears; the last 25 rows are zeros, but where all is small.
+ * the reset at row 40 of lane 0 clears; the last rows are zeros, but where all is small.
  */
 static inline void fill_features(conformance_case *c, const krait_tree *tree)
 {
@@ -299,10 +313,15 @@ static inline void fill_features(conformance_case *c, const krait_tree *tree)
 
     c->features = malloc(LANES * c->rows * c->width * sizeof *c->features);
     for (size_t i = 0; i < LANES * c->rows * c->width; i++) {
-        size_t row = i / c->width % c->rows;
-        int    scale = row % 9 == 4 ? -130 : row == 7 ? 100 : 0;
-        double x = ldexp((double)(int32_t)(kr_golden_next(&state) >> 40) - 8388608, -23);
+        size_t   row = i / c->width % c->rows;
+        int      scale = row % 9 == 4 ? -130 : row == 7 ? 100 : 0;
+        uint64_t z = kr_golden_next(&state);
+        double   x = ldexp((double)(int32_t)(z >> 40) - 8388608, -23);
 
+        if (tree->scale == HALVES) {
+            c->features[i] = half_feature(z >> 20, row, i % c->width);
+            continue;
+        }
         x = ldexp(x, tree->scale ? tree->scale : scale);
         if (row >= 45 && !tree->scale && !tree->vocabulary)
             x = 0;

@@ -94,11 +94,6 @@ static void host_set(const host *h)
 #endif
 }
 
-static void host_usual(void)
-{
-    fesetenv(FE_DFL_ENV);
-}
-
 /* Everything of it that can be seen. */
 static uint64_t host_now(void)
 {
@@ -259,6 +254,15 @@ static void case_text(const case_name *name, char text[32])
              : name->type == KRAIT_BF16 ? ".bf16" : name->type == KRAIT_Q8_0 ? ".q8_0" : "");
 }
 
+/* Inputs are made in krait's own environment: a program may have been linked to start in another. */
+static void make(conformance_case *c, size_t i)
+{
+    kr_fpenv env = kr_fpenv_enter();
+
+    case_make(c, &case_names[i]);
+    kr_fpenv_leave(env);
+}
+
 /* 1 if it could be read; lines that begin with # are for people. */
 static int table_read(table *t)
 {
@@ -303,7 +307,7 @@ static void table_write(const char *path)
     for (size_t i = 0; i < CASES; i++) {
         krait_model *model;
 
-        case_make(&c, &case_names[i]);
+        make(&c, i);
         model = open_case(&c, &kr_kernels_plain);
         if (model) {
             hashes h = run_case(&c, model, &cuts[0]);
@@ -350,8 +354,9 @@ static void check_case(const table *t, size_t i, const kr_kernels *kernels)
     static conformance_case c;
     krait_model            *model;
     int                     plain = kernels == &kr_kernels_plain;
+    fenv_t                  found;
 
-    case_make(&c, &case_names[i]);
+    make(&c, i);
     test_note("%s, %s", c.name, kernels->name);
     model = open_case(&c, kernels);
     for (size_t k = 0; model && k < sizeof cuts / sizeof *cuts; k++)
@@ -364,12 +369,13 @@ static void check_case(const table *t, size_t i, const kr_kernels *kernels)
         hashes h[2] = { { 0, 0 }, { 0, 0 } };
 
         test_note("%s, %s, host with %s", c.name, kernels->name, hosts[n].name);
+        fegetenv(&found);
         host_set(&hosts[n]);
         if ((model = open_case(&c, kernels)) != NULL)
             for (int k = 0; k < 2 - plain; k++)
                 h[k] = run_case(&c, model, &cuts[1 + (k + (int)n) % 2]);
         krait_model_close(model);
-        host_usual();
+        fesetenv(&found);
         for (int k = 0; k < 2 - plain; k++)
             compare(t, i, h[k]);
     }
@@ -435,7 +441,7 @@ TEST(conformance_locale)
     for (size_t i = 0; i < CASES; i++) {
         krait_model *model;
 
-        case_make(&c, &case_names[i]);
+        make(&c, i);
         test_note("%s, %s", c.name, setlocale(LC_ALL, NULL));
         model = open_case(&c, kr_kernels_best());
         if (model) {

@@ -1,8 +1,8 @@
 /*
  * test_real.c - measured errors of the scalar functions, and what must be exact.
  *
- * Bounds are just above the measured maxima that docs/numerics.md states.  A test looks at 1 in
- * 997 of the floats; KRAIT_SWEEP=1 looks at all of them (minutes) and -v is not needed: it prints.
+ * Bounds are just above the measured maxima that docs/numerics.md states.  The test looks at 1 in
+ * 997 of the floats; KRAIT_SWEEP=1 looks at all of them and prints the maxima (minutes).
  */
 #include "core/real.h"
 
@@ -90,11 +90,11 @@ static void measure(const function *f)
 TEST(real_errors)
 {
     static const function functions[] = {
-        { "exp",      our_exp,      exp,            KR_EXP_LOW, KR_EXP_HIGH, 1.0 },
-        { "sigmoid",  our_sigmoid,  exact_sigmoid,  -87.0f,     88.0f,       1.0 },
-        { "silu",     our_silu,     exact_silu,     -87.0f,     FLT_MAX,     1.0 },
-        { "softplus", our_softplus, exact_softplus, -87.0f,     FLT_MAX,     1.0 },
-        { "log1p",    our_log1p,    log1p,          0,          1,           1.0 },
+        { "exp",      our_exp,      exp,            KR_EXP_LOW, KR_EXP_HIGH, 0.90 },
+        { "sigmoid",  our_sigmoid,  exact_sigmoid,  -87.0f,     88.0f,       2.49 },
+        { "silu",     our_silu,     exact_silu,     -87.0f,     FLT_MAX,     2.40 },
+        { "softplus", our_softplus, exact_softplus, -87.0f,     FLT_MAX,     2.90 },
+        { "log1p",    our_log1p,    log1p,          0,          1,           1.99 },
     };
 
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
@@ -142,7 +142,7 @@ TEST(real_exp_double)
     if (getenv("KRAIT_SWEEP"))
         printf("exp in double: %.4f ulp at %a\n", worst, where);
     test_note("%.4f ulp at %a", worst, where);
-    CHECK(worst <= 1.0);
+    CHECK(worst <= 1.2);
     test_note("%s", "");
     CHECK(kr_exp(0) == 1 && isnan(kr_exp(NAN)));
     CHECK(kr_exp(710) == HUGE_VAL && kr_exp(HUGE_VAL) == HUGE_VAL);

@@ -136,6 +136,52 @@ TEST(layers_any_memory_is_safe)
     with_subjects(check_any_memory);
 }
 
+/* ---- tiny states ---------------------------------------------------------------------- */
+
+static size_t states_at_rest;           /* of a scan, exactly zero after rows of zeros */
+
+/* Every part of a scan: nothing between 0 and 2^-100 (docs/numerics.md). */
+static void check_part_at_rest(const lanes *l, size_t index, const krait_part *part)
+{
+    size_t count = (size_t)(part->shape[0] * part->shape[1]);
+    float *values = malloc(count * sizeof *values);
+
+    CHECK_STATUS(krait_part_read(l->s->model, l->state, index, 0, values, count), KRAIT_OK);
+    for (size_t i = 0; i < count; i++) {
+        if (!CHECK(values[i] == 0.0f || fabsf(values[i]) >= 0x1p-100f))
+            break;
+        states_at_rest += values[i] == 0.0f;
+    }
+    free(values);
+}
+
+static void check_rest(const subject *s)
+{
+    lanes      l = lanes_made(s, 1, 1);
+    krait_part part = { .size = sizeof part };
+    float     *zeros = calloc(s->in, sizeof *zeros);
+
+    advance(&l, STEPS);
+    for (size_t t = 0; t < 200; t++) {
+        CHECK_STATUS(krait_step(s->model, l.state, zeros, NULL), KRAIT_OK);
+        for (size_t i = 0; krait_part_info(s->model, i, &part) == KRAIT_OK; i++) {
+            size_t length = strlen(part.name);
+
+            if (length >= 3 && strcmp(part.name + length - 3, "ssm") == 0)
+                check_part_at_rest(&l, i, &part);
+        }
+    }
+    free(zeros);
+    lanes_free(&l);
+}
+
+TEST(layers_tiny_states_become_zero)
+{
+    states_at_rest = 0;
+    with_subjects(check_rest);
+    CHECK(states_at_rest > 0);
+}
+
 /* ---- saved, copied, read and written ------------------------------------------------- */
 
 static void check_same_lane(const lanes *a, size_t i, const lanes *b, size_t k)

@@ -159,16 +159,47 @@ static size_t key(const krait_model *model, int32_t which)
     return (size_t)value;
 }
 
+krait_state *tiny_state(const krait_model *model, uint32_t lanes, uint32_t chunk)
+{
+    krait_state_options options = { .size = sizeof options, .lanes = lanes, .chunk = chunk };
+    krait_state        *state;
+
+    krait_state_create(&state, model, &options, NULL);
+    return taken(state);
+}
+
+void tiny_steps(const krait_model *model, krait_state *state, size_t lanes, size_t count, uint64_t seed,
+                float *out)
+{
+    kr_random random = kr_random_from(seed);
+    int32_t  *tokens = taken(malloc(lanes * sizeof *tokens));
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t lane = 0; lane < lanes; lane++)
+            tokens[lane] = (int32_t)(kr_random_u32(&random) % key(model, KRAIT_VOCABULARY));
+        if (krait_step_tokens(model, state, tokens, i + 1 == count ? out : NULL) != KRAIT_OK)
+            abort();
+    }
+    free(tokens);
+}
+
+uint64_t tiny_hash(const krait_model *model, const krait_state *state, int32_t lane)
+{
+    uint64_t hash;
+
+    if (krait_state_hash(model, state, lane, &hash) != KRAIT_OK)
+        abort();
+    return hash;
+}
+
 float *tiny_logits(const krait_model *model, size_t steps, size_t *count)
 {
     size_t       in = key(model, KRAIT_IN_WIDTH), width = key(model, KRAIT_OUT_WIDTH);
     size_t       vocabulary = key(model, KRAIT_VOCABULARY);
     float       *out = taken(malloc((steps * width + in) * sizeof *out)), *row = out + steps * width;
-    krait_state *state;
+    krait_state *state = tiny_state(model, 1, 1);
     kr_random    random = kr_random_from(7);
 
-    if (krait_state_create(&state, model, NULL, NULL) != KRAIT_OK)
-        abort();
     for (size_t i = 0; i < steps; i++) {
         int32_t      token = vocabulary ? (int32_t)(kr_random_u32(&random) % vocabulary) : 0;
         krait_status status;

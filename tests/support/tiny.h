@@ -4,7 +4,7 @@
  *
  * Weights come from random.h, so that one seed is one model everywhere.  Every tensor lies in a
  * malloc of exactly its size.  Nothing here needs test.h: programs and benches may use it too.
- * Running out of memory or disk aborts.
+ * What must work and does not (memory, disk, a step) aborts.
  */
 #ifndef KR_TEST_TINY_H
 #define KR_TEST_TINY_H
@@ -14,7 +14,7 @@
 
 #include "krait.h"
 
-enum { TINY_TENSORS = 64, TINY_NAME = 56, TINY_LAYERS = 4 };
+enum { TINY_TENSORS = 64, TINY_NAME = 56 };
 
 /* 0 is the default: bytes, 2 layers, width 16, inner 32, states 4, taps 4, rank 2. */
 typedef struct tiny_sizes {
@@ -43,6 +43,12 @@ void   tiny_drop(tiny *t, const char *name);
 
 /* krait_model_create() with default options; NULL if it fails. */
 krait_model   *tiny_model(const tiny *t);
+/* A fresh state with malloc's memory. */
+krait_state   *tiny_state(const krait_model *model, uint32_t lanes, uint32_t chunk);
+/* Steps with tokens out of the seed; the outputs of the last step go to 'out', if not NULL. */
+void           tiny_steps(const krait_model *model, krait_state *state, size_t lanes, size_t count,
+                          uint64_t seed, float *out);
+uint64_t       tiny_hash(const krait_model *model, const krait_state *state, int32_t lane);
 /*
  * Outputs of 'steps' steps on one lane of a fresh state, all rows after one another; to be freed.
  * Tokens or features come from random.h.  *count, if not NULL, is the number of floats.
