@@ -189,7 +189,7 @@ static krait_status prepare_measure(kr_loading *loading, kr_carve *carve, int pl
 
     for (size_t i = 0; i < model->n_bound; i++) {
         kr_bound    *bound = &model->bound[i];
-        size_t       bytes;
+        size_t       bytes = 0;
         krait_status status = prepare_bytes(loading, bound, &bytes);
 
         if (status != KRAIT_OK)
