@@ -127,6 +127,38 @@ static void mamba_write_tree(kr_writer *w, const mamba_sizes *s, int gguf)
     kr_write(w, "]}}");
 }
 
+/*
+ * A bias that is missing is zero to mamba1, so a file that lost one would give wrong numbers: dt's
+ * is in every layer, the others are in all of them or in none.
+ */
+static krait_status mamba_check_biases(kr_loading *loading, size_t layers, int gguf)
+{
+    static const char *const slots[4] = { "in_proj.bias", "out_proj.bias", "conv1d.bias", "dt_proj.bias" };
+    static const char *const gguf_slots[4] = { "ssm_in.bias", "ssm_out.bias", "ssm_conv1d.bias", "ssm_dt.bias" };
+    int wanted[4] = { 0, 0, 0, 1 };
+
+    for (size_t i = 0; i < layers; i++)
+        for (size_t k = 0; k < 4; k++) {
+            kr_writer name;
+            int       there;
+
+            kr_writer_start(&name, &loading->arena);
+            kr_write(&name, gguf ? "blk." : "backbone.layers.");
+            kr_write_unsigned(&name, i);
+            kr_write(&name, gguf ? "." : ".mixer.");
+            kr_write(&name, gguf ? gguf_slots[k] : slots[k]);
+            if (name.broken)
+                return kr_fail_memory(loading->message);
+            there = kr_package_find(&loading->package, name.text) != NULL;
+            if (i == 0 && k < 3)
+                wanted[k] = there;
+            if (there != wanted[k])
+                return kr_fail(loading->message, KRAIT_ERR_SHAPE, "%.100s: tensor %s is %s", loading->what,
+                               name.text, there ? "there, but not in layer 0" : "missing");
+        }
+    return KRAIT_OK;
+}
+
 /* ---- config.json ---------------------------------------------------------------------- */
 
 static const char *const mamba_used[] = {
@@ -252,7 +284,8 @@ static krait_status mamba_from_config(kr_loading *loading, kr_writer *descriptio
         (status = mamba_config_rank(loading, &s)) != KRAIT_OK ||
         (status = mamba_config_bytes(loading, &s)) != KRAIT_OK ||
         (status = mamba_config_bias(loading, "use_bias", "backbone.layers.0.mixer.in_proj.bias")) != KRAIT_OK ||
-        (status = mamba_config_bias(loading, "use_conv_bias", "backbone.layers.0.mixer.conv1d.bias")) != KRAIT_OK)
+        (status = mamba_config_bias(loading, "use_conv_bias", "backbone.layers.0.mixer.conv1d.bias")) != KRAIT_OK ||
+        (status = mamba_check_biases(loading, s.layers, 0)) != KRAIT_OK)
         return status;
     s.untied = tied == 0;
     mamba_config_end(c, &s);
@@ -286,6 +319,8 @@ static krait_status mamba_from_gguf(kr_loading *loading, kr_writer *description)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
                        "%.100s: 'mamba.ssm.dt_b_c_rms' (Falcon-Mamba's norms) is not built yet",
                        loading->what);
+    if ((status = mamba_check_biases(loading, s.layers, 1)) != KRAIT_OK)
+        return status;
     if (!table || table->dimensions != 2 || table->shape[0] > 1 << 22)
         return kr_fail(loading->message, KRAIT_ERR_SHAPE, "%.100s: token_embd.weight is no table of tokens",
                        loading->what);

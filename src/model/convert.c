@@ -231,7 +231,8 @@ static krait_status convert_strip(convert_job *job, const convert_item *item, si
         }
         convert_read(job, item, from + r, job->row);
         status = convert_representable(job, item, job->row);
-        convert_encode(item->type, job->row, item->width, job->strip + r * bytes);
+        if (status == KRAIT_OK)
+            convert_encode(item->type, job->row, item->width, job->strip + r * bytes);
     }
     if (status != KRAIT_OK || !item->panels)
         return status == KRAIT_OK ? kr_gguf_data(&job->gguf, job->strip, rows * bytes, job->message) : status;

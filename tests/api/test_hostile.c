@@ -587,7 +587,10 @@ TEST(hostile_states)
 {
     static const char description[] = FEATURES "{\"repeat\":{\"n\":100,\"of\":{\"activation\":{\"kind\":\"relu\"}}}}}";
     static const uint32_t options[][3] = { { 1, 1, 1 }, { 1, 0xffffffffu, 1 }, { 0x7fffffffu, 1, 1 },
-                                           { 0x7fffffffu, 0xffffffffu, 0xffffffffu }, { 65536, 65536, 1 } };
+                                           { 0x7fffffffu, 0xffffffffu, 0xffffffffu }, { 65536, 65536, 1 },
+                                           /* so many floats that their number, or their size, wraps to 0 */
+                                           { 1u << 20, 1u << 22, 1 }, { 1u << 21, 1u << 20, 1 },
+                                           { 1u << 20, 1u << 20, 1 } };
     krait_model *model = NULL;
 
     CHECK_STATUS(krait_model_create(&model, description, NULL, 0, NULL, NULL), KRAIT_OK);

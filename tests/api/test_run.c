@@ -8,7 +8,7 @@
 #include "support/tiny.h"
 #include "test.h"
 
-enum { LANES = 3, STEPS = 7, CHUNK = 2, VOCABULARY = 5, WIDTH = 16, ROWS = LANES * STEPS };
+enum { LANES = 3, STEPS = 7, CHUNK = 2, VOCABULARY = 17, WIDTH = 16, ROWS = LANES * STEPS };
 
 /* A model with a state that remembers something, and arguments for a call that would succeed. */
 typedef struct call {
@@ -209,6 +209,12 @@ TEST(run_refuses_arguments)
     call_end(&c);
 }
 
+static int32_t cancel_at_once(void *user, uint64_t done, uint64_t total)
+{
+    (void)user, (void)done, (void)total;
+    return 1;
+}
+
 TEST(run_refuses_sizes)
 {
     static const size_t absurd[] = { SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / LANES + 1,
@@ -234,14 +240,15 @@ TEST(run_refuses_sizes)
     }
     /* Steps that no memory holds are refused, even where nothing of them would be looked at. */
     memset(c.lengths, 0, sizeof c.lengths);
+    c.input.progress = cancel_at_once;
     for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
         c.input.steps = absurd[i];
         c.output.which = KRAIT_ROWS_NONE;
-        refused(&c, KRAIT_ERR_ARGUMENT, "memory");
+        if (absurd[i] > SIZE_MAX / LANES / WIDTH)
+            refused(&c, KRAIT_ERR_ARGUMENT, "memory");
         c.output.which = KRAIT_ROWS_ALL;
         c.output.capacity = SIZE_MAX;
-        if (absurd[i] > SIZE_MAX / LANES / VOCABULARY)
-            refused(&c, KRAIT_ERR_ARGUMENT, "memory");
+        refused(&c, KRAIT_ERR_ARGUMENT, "memory");
     }
     call_end(&c);
 }

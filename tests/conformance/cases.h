@@ -36,8 +36,8 @@ static const mamba_shape mamba_shapes[] = {
     { "fraction", 3,                         11, 33, "1.5",  49, 16, 3, 3, 2, 1, 1, 0, "1.0e-6",  ROWS },
     { "wide",     4,                        256, 20, "4",    80, 64, 2, 5, 2, 0, 0, 0, "1e-5",    30 },
     { "narrow",   5,                         11, 24, "1",    24,  4, 5, 7, 4, 1, 0, 1, "1e-6",    ROWS },
-    { "words",    18364758544493064720u,  50280, 24, "2.0",  48, 16, 4, 2, 2, 0, 1, 1, "1e-5",     8 },
-    { "words_untied", 7,                  50280, 20, "1.5",  30,  4, 3, 7, 2, 1, 1, 0, "1e-6",     8 },
+    { "words",    18364758544493064720u,  50280, 24, "2.0",  48, 16, 4, 2, 2, 0, 1, 1, "1e-5",     5 },
+    { "words_untied", 7,                  50280, 20, "1.5",  30,  4, 3, 7, 2, 1, 1, 0, "1e-6",     5 },
     { "deep",     8,                        256, 48, "2",    96, 16, 4, 3, 4, 0, 0, 0, "1e-5",    ROWS },
     { "epsilon",  9223372036854775817u,      11, 40, "4",   160,  7, 5, 3, 1, 0, 1, 0, "0.0625",  ROWS },
     { "prime",   10,                        256, 17, "1",    17, 64, 2, 2, 3, 1, 1, 1, "1e-6",    ROWS },
@@ -233,7 +233,8 @@ static inline void add_tensor(conformance_case *c, const char *name, size_t a, s
     free(x);
 }
 
-static inline void add_mixer(conformance_case *c, size_t layer, const char *slot, size_t a, size_t b, size_t d)
+static inline void add_mixer(conformance_case *c, size_t layer, const char *slot, size_t a, size_t b,
+                             size_t d)
 {
     char name[64];
 

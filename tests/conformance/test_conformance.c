@@ -40,24 +40,25 @@ enum { STEPS = -1 };
 typedef struct cut {
     const char *name;
     size_t      lanes, lane;            /* streams side by side, and which is the table's */
+    size_t      others;                 /* rows of the other lanes */
     size_t      chunk;
     int         call;
     int         plain;                  /* of plain C too, which is slow where fma is software */
 } cut;
 
 static const cut cuts[] = {
-    { "whole", 1, 0, 0, 0, 1 },
-    { "steps", 1, 0, 1, STEPS, 1 },
-    { "calls of 7, chunk 5", 1, 0, 5, 7, 1 },
-    { "calls of 64, chunk 7", 1, 0, 7, 64, 1 },
-    { "5 lanes, calls of 7, lane 3", LANES, 3, 64, 7, 1 },
-    { "5 lanes", LANES, 0, 0, 0, 0 },
-    { "5 lanes, chunk 7", LANES, 0, 7, 0, 0 },
-    { "5 lanes, calls of 1", LANES, 0, 1, 1, 0 },
-    { "chunk 1", 1, 0, 1, 0, 0 },
-    { "chunk 7", 1, 0, 7, 0, 0 },
-    { "chunk 64", 1, 0, 64, 0, 0 },
-    { "calls of 1", 1, 0, 7, 1, 0 },
+    { "whole", 1, 0, 0, 0, 0, 1 },
+    { "steps", 1, 0, 0, 1, STEPS, 1 },
+    { "calls of 7, chunk 5", 1, 0, 0, 5, 7, 1 },
+    { "calls of 64, chunk 7", 1, 0, 0, 7, 64, 1 },
+    { "5 lanes, four short ones, calls of 7, lane 3", LANES, 3, 10, 64, 7, 1 },
+    { "5 lanes", LANES, 0, ROWS, 0, 0, 0 },
+    { "5 lanes, chunk 7", LANES, 0, ROWS, 7, 0, 0 },
+    { "5 lanes, calls of 1", LANES, 0, ROWS, 1, 1, 0 },
+    { "chunk 1", 1, 0, 0, 1, 0, 0 },
+    { "chunk 7", 1, 0, 0, 7, 0, 0 },
+    { "chunk 64", 1, 0, 0, 64, 0, 0 },
+    { "calls of 1", 1, 0, 0, 7, 1, 0 },
 };
 
 /* ---- the host ------------------------------------------------------------------------------ */
@@ -149,6 +150,7 @@ typedef struct running {
     int32_t     *tokens;
     float       *features, *out;
     uint8_t     *reset;
+    uint32_t     lengths[LANES];
 } running;
 
 /* Rows from..from+n-1; lane l gets the stream that makes 'cut->lane' the table's. */
@@ -159,6 +161,8 @@ static void gather(running *r, size_t from, size_t n)
     for (size_t l = 0; l < r->cut->lanes; l++) {
         size_t at = (l + LANES - r->cut->lane) % LANES * c->rows + from;
 
+        r->lengths[l] = (uint32_t)(l == r->cut->lane ? n
+                      : r->cut->others > from ? kr_min(r->cut->others - from, n) : 0);
         memcpy(r->reset + l * n, c->reset + at, n);
         if (c->tokens)
             memcpy(r->tokens + l * n, c->tokens + at, n * sizeof *c->tokens);
@@ -170,7 +174,8 @@ static void gather(running *r, size_t from, size_t n)
 
 static void call_run(running *r, size_t n)
 {
-    krait_input   input = { .size = sizeof input, .steps = n, .reset = r->reset };
+    krait_input   input = { .size = sizeof input, .steps = n, .reset = r->reset,
+                             .lengths = r->lengths };
     krait_output  output = { .size = sizeof output, .rows = r->out,
                              .capacity = r->cut->lanes * n * r->width };
     krait_message message = { "" };
@@ -348,7 +353,7 @@ static void compare(const table *t, size_t i, hashes h)
     CHECK_U64(h.state, t->of[i].state);
 }
 
-/* One case under one kernel table: every cut, then every host with one cut or two. */
+/* One case under one kernel table: every cut, then every host with one cut or two; fewer of plain C. */
 static void check_case(const table *t, size_t i, const kr_kernels *kernels)
 {
     static conformance_case c;
@@ -368,6 +373,8 @@ static void check_case(const table *t, size_t i, const kr_kernels *kernels)
     for (size_t n = 0; model && n < sizeof hosts / sizeof *hosts; n++) {
         hashes h[2] = { { 0, 0 }, { 0, 0 } };
 
+        if (plain && n % 2 != i % 2)    /* some hosts are enough */
+            continue;
         test_note("%s, %s, host with %s", c.name, kernels->name, hosts[n].name);
         fegetenv(&found);
         host_set(&hosts[n]);

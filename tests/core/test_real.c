@@ -197,15 +197,18 @@ static int check_hard_fma(kr_random *random)
         return check_fma(ldexpf(1, shift), 1.0f + ldexpf(1, -12) * (float)(bits >> 20),
                          ldexpf(1, shift + 24 + (int)(bits >> 9 & 1)));
     case 2:     /* c far below the product, which is halfway: decides which way it goes */
-        return check_fma(1.0f + 0x1p-12f, 1.0f + 0x1p-12f, ldexpf(bits >> 9 & 1 ? a : -a, -40 - (shift + 30)));
+        return check_fma(1.0f + 0x1p-12f, 1.0f + 0x1p-12f,
+                         ldexpf(bits >> 9 & 1 ? a : -a, -40 - (shift + 30)));
     case 3:     /* the product far below c */
         return check_fma(ldexpf(a, -70), b, b);
     case 4:     /* subnormal results */
         return check_fma(ldexpf(a, -75), ldexpf(b, -65 - shift), ldexpf(a, -140));
     case 5:     /* halves of the smallest subnormal */
-        return check_fma(ldexpf(1, -75), ldexpf((float)((bits >> 9 & 7) + 1), -76), ldexpf((float)(bits >> 12 & 7), -149));
+        return check_fma(ldexpf(1, -75), ldexpf((float)((bits >> 9 & 7) + 1), -76),
+                         ldexpf((float)(bits >> 12 & 7), -149));
     case 6:     /* at the edge of overflow */
-        return check_fma(ldexpf(a, 64), ldexpf(b, 63 - shift), kr_float_of(0x7f7fffffu ^ (bits & 0x80000000u)));
+        return check_fma(ldexpf(a, 64), ldexpf(b, 63 - shift),
+                         kr_float_of(0x7f7fffffu ^ (bits & 0x80000000u)));
     default:    /* any bits at all */
         return check_fma(kr_float_of(bits ^ kr_random_u32(random)), kr_float_of(kr_random_u32(random)),
                          kr_float_of(kr_random_u32(random)));

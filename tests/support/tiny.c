@@ -349,7 +349,7 @@ unsigned char *tiny_aligned(const void *bytes, size_t count)
 
     if (posix_memalign(&copy, KRAIT_STATE_ALIGNMENT, count ? count : 1) != 0)
         abort();
-    if (count)
+    if (count && bytes)
         memcpy(copy, bytes, count);
     return copy;
 }

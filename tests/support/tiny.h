@@ -63,7 +63,7 @@ krait_status   tiny_gguf(const tiny *t, const char *folder, const char *to, int3
 
 void           tiny_write(const char *path, const void *bytes, size_t count);
 unsigned char *tiny_read(const char *path, size_t *count);      /* NULL: no such file */
-/* A copy aligned to KRAIT_STATE_ALIGNMENT in a block of exactly that size; to be freed. */
+/* A copy of the bytes, if not NULL, aligned to 64 in a block of exactly that size; to be freed. */
 unsigned char *tiny_aligned(const void *bytes, size_t count);
 
 /* ---- memory ---- */
