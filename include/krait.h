@@ -407,7 +407,7 @@ typedef struct krait_convert_options {
     size_t                 size;
     uint64_t               max_bytes;   /* most memory to allocate; 0: no limit */
     const krait_allocator *allocator;   /* NULL: malloc */
-    krait_progress_fn      progress;    /* done and total in bytes of weights */
+    krait_progress_fn      progress;    /* done and total in bytes written */
     void                  *progress_user;
     krait_warn_fn          warn;
     void                  *warn_user;

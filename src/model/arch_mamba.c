@@ -12,6 +12,7 @@ typedef struct mamba_sizes {
     int    untied;              /* the head has a tensor of its own */
     int    bytes;               /* tokens are bytes */
     int64_t end_token;
+    const kr_package *package;  /* which optional tensors there are */
 } mamba_sizes;
 
 /* Canonical name, Hugging Face's and GGUF's; {i} is the layer. */
@@ -35,19 +36,35 @@ static const mamba_name mamba_names[] = {
     { "lm_head.weight",                "lm_head.weight",                             "output.weight" },
 };
 
-/* "weights": every slot of the layer 'path' under its foreign name. */
-static void mamba_write_weights(kr_writer *w, const char *path, int gguf)
+/* Is there the tensor of that name, in layer 0 if it has one in each? */
+static int mamba_there(const kr_package *package, const char *foreign)
+{
+    char        name[64];
+    const char *hole = strstr(foreign, "{i}");
+    size_t      length = hole ? (size_t)(hole - foreign) : strlen(foreign);
+
+    memcpy(name, foreign, length);
+    name[length] = '\0';
+    if (hole) {
+        name[length] = '0';
+        strcpy(name + length + 1, hole + 3);
+    }
+    return kr_package_find(package, name) != NULL;
+}
+
+/* "weights": every slot of the layer 'path' under its foreign name, biases where there are any. */
+static void mamba_write_weights(kr_writer *w, const mamba_sizes *s, const char *path, int gguf)
 {
     size_t length = strlen(path), n = 0;
 
     kr_write(w, "\"weights\":{");
     for (size_t i = 0; i < sizeof mamba_names / sizeof *mamba_names; i++) {
         const mamba_name *name = &mamba_names[i];
-        const char       *foreign = gguf ? name->gguf : name->config, *slot;
+        const char       *foreign = gguf ? name->gguf : name->config, *slot = name->canonical + length + 1;
 
-        if (strncmp(name->canonical, path, length) != 0 || name->canonical[length] != '.')
+        if (strncmp(name->canonical, path, length) != 0 || name->canonical[length] != '.' ||
+            (strstr(slot, "bias") && !mamba_there(s->package, foreign)))
             continue;
-        slot = name->canonical + length + 1;
         kr_write(w, n++ ? ",\"" : "\"");
         kr_write(w, slot);
         kr_write(w, "\":\"");
@@ -74,7 +91,7 @@ static void mamba_write_norm(kr_writer *w, const mamba_sizes *s, const char *nam
     kr_write(w, "\",\"eps\":");
     kr_write_number(w, s->eps);
     kr_write(w, ",");
-    mamba_write_weights(w, path, gguf);
+    mamba_write_weights(w, s, path, gguf);
     kr_write(w, "}}");
 }
 
@@ -85,7 +102,7 @@ static void mamba_write_mixer(kr_writer *w, const mamba_sizes *s, int gguf)
     mamba_write_count(w, "states", s->states);
     mamba_write_count(w, "taps", s->taps);
     mamba_write_count(w, "rank", s->rank);
-    mamba_write_weights(w, "layers.{i}.mixer", gguf);
+    mamba_write_weights(w, s, "layers.{i}.mixer", gguf);
     kr_write(w, "}}");
 }
 
@@ -94,7 +111,7 @@ static void mamba_write_head(kr_writer *w, const mamba_sizes *s, int gguf)
     kr_write(w, "{\"linear\":{\"name\":\"lm_head\",");
     mamba_write_count(w, "width", s->vocabulary);
     if (s->untied) {
-        mamba_write_weights(w, "lm_head", gguf);
+        mamba_write_weights(w, s, "lm_head", gguf);
     } else {
         kr_write(w, "\"weights\":{\"weight\":\"");
         kr_write(w, gguf ? mamba_names[0].gguf : mamba_names[0].config);
@@ -112,7 +129,7 @@ static void mamba_write_tree(kr_writer *w, const mamba_sizes *s, int gguf)
         mamba_write_count(w, "end_token", (size_t)s->end_token);
     kr_write(w, "\"tree\":{\"sequence\":[{\"embed\":{\"name\":\"embeddings\",");
     mamba_write_count(w, "width", s->width);
-    mamba_write_weights(w, "embeddings", gguf);
+    mamba_write_weights(w, s, "embeddings", gguf);
     kr_write(w, "}},");
     kr_write(w, "{\"repeat\":{\"name\":\"layers\",");
     mamba_write_count(w, "n", s->layers);
@@ -268,7 +285,7 @@ static void mamba_config_end(const kr_json *config, mamba_sizes *s)
 static krait_status mamba_from_config(kr_loading *loading, kr_writer *description)
 {
     const kr_json *c = loading->config;
-    mamba_sizes    s = { 0 };
+    mamba_sizes    s = { .package = &loading->package };
     int            tied = 1;
     krait_status   status;
 
@@ -300,7 +317,7 @@ static krait_status mamba_from_gguf(kr_loading *loading, kr_writer *description)
 {
     const kr_json   *m = loading->package.metadata;
     const kr_source *table = kr_package_find(&loading->package, mamba_names[0].gguf);
-    mamba_sizes      s = { 0 };
+    mamba_sizes      s = { .package = &loading->package };
     size_t           end;
     int              normed;
     krait_status     status;

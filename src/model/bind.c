@@ -156,7 +156,7 @@ krait_status kr_bind(kr_loading *loading, kr_bound *bound, const kr_lookup *look
         bound->source = kr_package_find(&loading->package, lookup->logarithm);
         bound->logarithm = bound->source != NULL;
     }
-    if (!bound->source && bound->want->optional)
+    if (!bound->source && bound->want->optional && !lookup->named)
         return KRAIT_OK;
     if (!bound->source)
         return kr_fail(loading->message, KRAIT_ERR_SHAPE, "%.64s: there is no tensor %.100s%s%.64s", bound->name,

@@ -277,6 +277,7 @@ static krait_status build_lookup(kr_loading *loading, const kr_layer *layer, con
             return build_wrong(loading, layer->path, "a tensor's name is wanted for weight", want->slot);
         lookup->tensor = build_fill(loading, name->text, place);
         lookup->view = given->kind == KR_JSON_OBJECT ? given : NULL;
+        lookup->named = 1;
     } else if (base) {
         lookup->tensor = build_join(loading, base, want->slot, strlen(want->slot));
     }

@@ -119,6 +119,7 @@ typedef struct kr_lookup {
     const char    *tensor;          /* full name */
     const char    *logarithm;       /* or this one, if the want has a logarithm; may be NULL */
     const kr_json *view;            /* {"tensor", "rows" | "index", "transpose"} or NULL */
+    int            named;           /* in "weights": then it must be there */
 } kr_lookup;
 
 /* Finds, checks and records one want; KRAIT_OK and no source if it is optional and absent. */

@@ -258,10 +258,21 @@ static void run_count(const run_call *call, size_t done)
     }
 }
 
+/* Rows of the longest lane: behind it there is nothing to run. */
+static size_t run_longest(const krait_input *input, size_t lanes)
+{
+    size_t longest = 0;
+
+    for (size_t lane = 0; lane < lanes; lane++)
+        longest = run_length(input, lane) > longest ? run_length(input, lane) : longest;
+    return longest;
+}
+
 krait_status kr_run(const krait_model *model, krait_state *state, const krait_input *input,
                     krait_output *output, krait_message *message)
 {
     run_call call = { .model = model, .state = state, .input = input, .output = output };
+    size_t   longest = run_longest(input, state->lanes);
 
     call.context.kernels = model->kernels;
     call.context.memory = kr_state_lane(model, state, 0);
@@ -269,7 +280,7 @@ krait_status kr_run(const krait_model *model, krait_state *state, const krait_in
     call.context.mode = KRAIT_RECURRENT;
     call.context.scratch.base = (unsigned char *)state + state->scratch;
     call.pass = kr_state_pass(model, state, &call.context.scratch);
-    for (size_t step = 0; step < input->steps; step += kr_min(state->chunk, input->steps - step)) {
+    for (size_t step = 0; step < longest; step += kr_min(state->chunk, longest - step)) {
         kr_rows rows, body;
 
         if (input->progress && input->progress(input->progress_user, step, input->steps)) {
@@ -277,8 +288,6 @@ krait_status kr_run(const krait_model *model, krait_state *state, const krait_in
             return kr_fail(message, KRAIT_ERR_CANCELLED, "cancelled after %zu steps", step);
         }
         rows = run_rows(&call, step);
-        if (kr_rows_count(&rows) == 0)
-            continue;
         body = run_body(&call, &rows);
         run_output(&call, &body, step);
     }

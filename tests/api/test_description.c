@@ -501,3 +501,20 @@ TEST(description_messages_are_printable)
             CHECK((unsigned char)*at >= 0x20 && *at != 0x7f);
     }
 }
+
+/* An optional weight may be absent, but not one that the description names. */
+TEST(description_wants_named_weights)
+{
+    static const float  ones[4] = { 1, 1, 1, 1 };
+    const krait_tensor  weight = { "weight", ones, sizeof ones, { 2, 2, 0, 0 }, 2, KRAIT_F32 };
+    static const char   unnamed[] = TREE("{\"features\":2}", "{\"linear\":{\"width\":2}}");
+    static const char   named[] = TREE("{\"features\":2}",
+                                       "{\"linear\":{\"width\":2,\"weights\":{\"bias\":\"lost\"}}}");
+    krait_model  *model;
+    krait_message why;
+
+    CHECK_STATUS(krait_model_create(&model, unnamed, &weight, 1, NULL, &why), KRAIT_OK);
+    krait_model_close(model);
+    CHECK_STATUS(krait_model_create(&model, named, &weight, 1, NULL, &why), KRAIT_ERR_SHAPE);
+    CHECK(strstr(why.text, "lost") != NULL);
+}
