@@ -159,7 +159,7 @@ bench: $(call binaries,$(BENCHES)) $(COMMAND)
 BEGUN := $(shell date +%s)
 demo: all
 	@$(L)/krait generate examples/models/mamba-novels.gguf --prompt 'It was a ' \
-		--tokens 400 --seed 1 --temperature 0.8
+		--echo --tokens 400 --seed 1 --temperature 0.8
 	@echo "$$(($$(date +%s) - $(BEGUN))) seconds from the word make"
 
 to_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
