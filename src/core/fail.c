@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 krait_status kr_fail(krait_message *message, krait_status status, const char *format, ...)
 {
@@ -17,6 +18,13 @@ krait_status kr_fail(krait_message *message, krait_status status, const char *fo
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = '?';
     return status;
+}
+
+const char *kr_fail_path(const char *path)
+{
+    size_t length = strlen(path);
+
+    return length > 100 ? path + length - 100 : path;
 }
 
 krait_status kr_fail_memory(krait_message *message)

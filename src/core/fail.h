@@ -11,6 +11,9 @@
  */
 krait_status kr_fail(krait_message *message, krait_status status, const char *format, ...) KR_PRINTF(3, 4);
 
+/* The last 100 bytes of a path, the part that tells files apart: a message is short. */
+const char *kr_fail_path(const char *path);
+
 /* Allocation failed or went over the caller's budget. */
 krait_status kr_fail_memory(krait_message *message);
 

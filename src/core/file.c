@@ -26,8 +26,8 @@ static krait_status read_all(kr_file *file, int descriptor, const char *path, kr
             continue;
         if (got <= 0) {
             kr_memory_give(memory, block, file->count, KR_ALIGN);
-            return kr_fail(message, KRAIT_ERR_IO, "%s: read stopped after %zu of %zu bytes", path,
-                           done, file->count);
+            return kr_fail(message, KRAIT_ERR_IO, "%s: read stopped after %zu of %zu bytes",
+                           kr_fail_path(path), done, file->count);
         }
         done += (size_t)got;
     }
@@ -41,7 +41,8 @@ static krait_status map_all(kr_file *file, int descriptor, const char *path, kra
     void *mapping = mmap(NULL, file->count, PROT_READ, MAP_PRIVATE, descriptor, 0);
 
     if (mapping == MAP_FAILED)
-        return kr_fail(message, KRAIT_ERR_IO, "%s: cannot be mapped: %s", path, strerror(errno));
+        return kr_fail(message, KRAIT_ERR_IO, "%s: cannot be mapped: %s", kr_fail_path(path),
+                       strerror(errno));
     file->mapping = mapping;
     file->bytes = mapping;
     return KRAIT_OK;
@@ -56,11 +57,11 @@ krait_status kr_file_open(kr_file *file, const char *path, int read, kr_memory *
 
     *file = (kr_file){ 0 };
     if (descriptor < 0)
-        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", path, strerror(errno));
+        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", kr_fail_path(path), strerror(errno));
     if (fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode))
-        status = kr_fail(message, KRAIT_ERR_IO, "%s: not a regular file", path);
+        status = kr_fail(message, KRAIT_ERR_IO, "%s: not a regular file", kr_fail_path(path));
     else if ((uintmax_t)about.st_size > SIZE_MAX / 2)
-        status = kr_fail(message, KRAIT_ERR_MEMORY, "%s: too large for this machine", path);
+        status = kr_fail(message, KRAIT_ERR_MEMORY, "%s: too large for this machine", kr_fail_path(path));
     else if (about.st_size > 0) {
         file->count = (size_t)about.st_size;
         status = read ? read_all(file, descriptor, path, memory, message)
@@ -110,7 +111,7 @@ krait_status kr_output_create(kr_output_file *out, const char *path, kr_arena *a
         descriptor = -1;
     }
     if (descriptor < 0)
-        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", out->partial, strerror(errno));
+        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", kr_fail_path(out->partial), strerror(errno));
     return KRAIT_OK;
 }
 
@@ -118,7 +119,7 @@ krait_status kr_output_write(kr_output_file *out, const void *bytes, size_t coun
                              krait_message *message)
 {
     if (count && fwrite(bytes, 1, count, out->stream) != count)
-        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", out->partial, strerror(errno));
+        return kr_fail(message, KRAIT_ERR_IO, "%s: %s", kr_fail_path(out->partial), strerror(errno));
     return KRAIT_OK;
 }
 
@@ -134,7 +135,7 @@ krait_status kr_output_finish(kr_output_file *out, krait_message *message)
         bad = rename(out->partial, out->path) != 0;
     if (!bad)
         return KRAIT_OK;
-    kr_fail(message, KRAIT_ERR_IO, "%s: %s", out->path, strerror(errno));
+    kr_fail(message, KRAIT_ERR_IO, "%s: %s", kr_fail_path(out->path), strerror(errno));
     unlink(out->partial);
     return KRAIT_ERR_IO;
 }

@@ -41,9 +41,9 @@ static krait_status load_config_file(kr_loading *loading, const char *path)
 
     if (status != KRAIT_OK)
         return status;
-    loading->what = path;
+    loading->what = kr_fail_path(path);
     return kr_json_parse(&loading->config, (const char *)loading->config_file.bytes, loading->config_file.count,
-                         path, &loading->arena, loading->message);
+                         loading->what, &loading->arena, loading->message);
 }
 
 static krait_status load_weights_file(kr_loading *loading, const char *path)
@@ -53,8 +53,8 @@ static krait_status load_weights_file(kr_loading *loading, const char *path)
 
     if (status != KRAIT_OK)
         return status;
-    return kr_package_read(&loading->package, loading->file.bytes, loading->file.count, path, &loading->arena,
-                           loading->message);
+    return kr_package_read(&loading->package, loading->file.bytes, loading->file.count, kr_fail_path(path),
+                           &loading->arena, loading->message);
 }
 
 /* A folder with config.json and model.safetensors. */
@@ -71,7 +71,7 @@ static krait_status load_folder(kr_loading *loading, const char *path)
         return kr_fail_memory(loading->message);
     if (kr_file_is_folder(weights) < 0 && kr_file_is_folder(index) == 0)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
-                       "%.150s: weights in several files are not supported yet", path);
+                       "%.150s: weights in several files are not supported yet", loading->what);
     if ((status = load_weights_file(loading, weights)) != KRAIT_OK)
         return status;
     return loading->options->description ? KRAIT_OK : load_config_file(loading, config);
@@ -92,7 +92,7 @@ static krait_status load_beside(kr_loading *loading, const char *path)
         return kr_fail_memory(loading->message);
     if (kr_file_is_folder(config) != 0)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT,
-                       "%.150s: no description under \"krait\" in its metadata and no config.json beside it", path);
+                       "%.150s: no description under \"krait\" in its metadata and no config.json beside it", loading->what);
     return load_config_file(loading, config);
 }
 
@@ -100,7 +100,7 @@ static krait_status load_path(kr_loading *loading, const char *path)
 {
     krait_status status;
 
-    loading->what = path;
+    loading->what = kr_fail_path(path);
     if (kr_file_is_folder(path) == 1)
         return load_folder(loading, path);
     if ((status = load_weights_file(loading, path)) != KRAIT_OK)
