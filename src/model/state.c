@@ -100,7 +100,7 @@ krait_status kr_state_check(const krait_model *model, const krait_state *state)
 void kr_state_start(krait_state *state, const krait_state *header)
 {
     *state = *header;
-    memset((unsigned char *)state + header->data, 0, header->data_bytes);
+    memset(state + 1, 0, (size_t)(header->scratch - sizeof *state));
 }
 
 /* ---- parts -------------------------------------------------------------------------------------- */

@@ -182,5 +182,7 @@ void bytes_flip_everything(const bytes *b)
 
 double seconds_since(long begin)
 {
+    if (getenv("KRAIT_UNTIMED"))
+        return 0;
     return (double)(clock() - (clock_t)begin) / CLOCKS_PER_SEC;
 }

@@ -57,7 +57,7 @@ void bytes_refused(const bytes *b, krait_status status, const char *word);
 void bytes_cut_everywhere(const bytes *b);
 void bytes_flip_everything(const bytes *b);
 
-/* CPU seconds that passed since 'begin', which clock() gave. */
+/* CPU seconds that passed since 'begin', which clock() gave; 0 where KRAIT_UNTIMED says that a tool slows all. */
 double seconds_since(long begin);
 
 #endif
