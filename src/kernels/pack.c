@@ -3,51 +3,40 @@
 
 #include "core/real.h"
 
-/*
- * 16 rows at a time, so that what is written lies side by side.  Missing outputs of the last
- * panel are zero weights, which in Q8_0 are stored as 128.
- */
-static void pack_panel_f32(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output,
-                           size_t count)
+/* Missing outputs of the last panel: zero weights, which in Q8_0 are stored as 128. */
+static void pack_row_f32(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
+                         size_t output)
 {
-    float *out = (float *)(void *)panels + kr_pack_index(w, output, 0);
-    size_t width = kr_pack_width(w, output), bytes = 4 * w->inputs;
+    float *out = (float *)panels + kr_pack_index(w, output, 0);
+    size_t width = kr_pack_width(w, output);
 
-    for (size_t k = 0; k < w->inputs; k++, out += width)
-        for (size_t j = 0; j < KR_LANES; j++)
-            out[j] = j < count ? kr_float_of(kr_load_u32(rows + j * bytes + 4 * k)) : 0.0f;
+    for (size_t k = 0; k < w->inputs; k++)
+        out[k * width] = row ? kr_float_of(kr_load_u32(row + 4 * k)) : 0.0f;
 }
 
-static void pack_panel_u16(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output,
-                           size_t count)
+static void pack_row_u16(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
+                         size_t output)
 {
-    uint16_t *out = (uint16_t *)(void *)panels + kr_pack_index(w, output, 0);
-    size_t    width = kr_pack_width(w, output), bytes = 2 * w->inputs;
+    uint16_t *out = (uint16_t *)panels + kr_pack_index(w, output, 0);
+    size_t    width = kr_pack_width(w, output);
 
-    for (size_t k = 0; k < w->inputs; k++, out += width)
-        for (size_t j = 0; j < KR_LANES; j++)
-            out[j] = j < count ? kr_load_u16(rows + j * bytes + 2 * k) : 0;
+    for (size_t k = 0; k < w->inputs; k++)
+        out[k * width] = row ? kr_load_u16(row + 2 * k) : 0;
 }
 
-static void pack_block_q8_0(unsigned char *scale, unsigned char *weights, size_t width, const unsigned char *block)
+static void pack_row_q8_0(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
+                          size_t output)
 {
-    kr_store_u16(scale, block ? kr_load_u16(block) : 0);
-    for (size_t k = 0; k < KR_BLOCK; k++)
-        weights[k / 4 * width * 4 + k % 4] = block ? (unsigned char)(block[2 + k] ^ 0x80) : 0x80;
-}
+    size_t width = kr_pack_width(w, output);
+    size_t strip = output / KR_STRIP * KR_STRIP * (w->inputs / KR_BLOCK);
 
-static void pack_panel_q8_0(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output,
-                            size_t count)
-{
-    size_t width = kr_pack_width(w, output), blocks = w->inputs / KR_BLOCK, shift = output % KR_STRIP;
-    size_t strip = output / KR_STRIP * KR_STRIP * blocks;
-
-    for (size_t b = 0; b < blocks; b++) {
+    for (size_t b = 0; b < w->inputs / KR_BLOCK; b++) {
         unsigned char *record = panels + (strip + b * width) * KR_Q8_RECORD;
 
-        for (size_t j = 0; j < KR_LANES; j++)
-            pack_block_q8_0(record + 2 * (shift + j), record + 2 * width + 4 * (shift + j), width,
-                            j < count ? rows + (j * blocks + b) * KR_Q8_RECORD : NULL);
+        kr_store_u16(record + 2 * (output % KR_STRIP), row ? kr_load_u16(row) : 0);
+        for (size_t k = 0; k < KR_BLOCK; k++)
+            record[kr_pack_q8_at(w, output, k)] = row ? (unsigned char)(row[2 + k] ^ 0x80) : 0x80;
+        row = row ? row + KR_Q8_RECORD : NULL;
     }
 }
 
@@ -57,16 +46,17 @@ void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char
     size_t bytes = w->type == KRAIT_F32 ? 4 * w->inputs
                  : w->type == KRAIT_Q8_0 ? w->inputs / KR_BLOCK * KR_Q8_RECORD : 2 * w->inputs;
 
-    for (size_t o = from; o < to; o += KR_LANES) {
-        const unsigned char *row = rows + o * bytes;
-        size_t               count = kr_min(w->outputs - o, KR_LANES);
+    if (to >= w->outputs)
+        to = kr_pad16(w->outputs);
+    for (size_t o = from; o < to; o++) {
+        const unsigned char *row = o < w->outputs ? rows + o * bytes : NULL;
 
         if (w->type == KRAIT_F32)
-            pack_panel_f32(w, panels, row, o, count);
+            pack_row_f32(w, panels, row, o);
         else if (w->type == KRAIT_Q8_0)
-            pack_panel_q8_0(w, panels, row, o, count);
+            pack_row_q8_0(w, panels, row, o);
         else
-            pack_panel_u16(w, panels, row, o, count);
+            pack_row_u16(w, panels, row, o);
     }
 }
 
