@@ -342,6 +342,7 @@ typedef struct krait_output {
     uint8_t  *held;                 /* [lanes][steps], set with KRAIT_NAN_HOLD; may be NULL */
     uint32_t *counts;               /* per lane, set: rows written; may be NULL */
     size_t    steps_done;           /* set: equals steps unless cancelled */
+    size_t    stride;               /* set, also on KRAIT_ERR_SPACE: rows from one lane's first row to the next one's */
 } krait_output;
 
 /**
