@@ -108,7 +108,8 @@ const subject_case subject_cases[] = {
     { "mamba1(project=none inner=33 taps=2 rank=1 conv_bias plain_a no_dt_bias)", 0, 66,
       KRAIT_F16 },
     { "sequence[linear(width=32), branches(merge=mean)[mamba1(project=none inner=16 rank=4), "
-      "sequence[mamba1(project=both inner=16 rank=4), linear(width=16)], mamba1(project=none inner=16 states=2 rank=1)], "
+      "sequence[mamba1(project=both inner=16 rank=4), linear(width=16)], "
+      "mamba1(project=none inner=16 states=2 rank=1)], "
       "linear(width=4)]", 0, 7, KRAIT_F32 },
     /* grids that step */
     { "3x4 linear(width=5 bias)", 0, 2, KRAIT_F32 },
@@ -148,7 +149,8 @@ const subject_case subject_cases[] = {
     { "reverse[conv(taps=3 bias)]", 0, 5, KRAIT_F32 },
     { "reverse[pool(kind=last)]", 0, 3, KRAIT_F32 },
     { "sequence[linear(width=8), branches(merge=mean)[mamba1(project=none inner=4 states=3 rank=1)"
-      ", reverse[mamba1(project=none inner=4 states=3 rank=1)]], linear(width=2)]", 0, 3, KRAIT_F32 },
+      ", reverse[mamba1(project=none inner=4 states=3 rank=1)]], linear(width=2)]", 0, 3,
+      KRAIT_F32 },
     { "reverse[sequence[insert(at=last rows=2), mamba1(inner=6 states=2 rank=2), "
       "reverse[mamba1(inner=6 states=2 rank=2)]]]", 0, 5, KRAIT_F32 },
     { "insert(at=first)", 0, 3, KRAIT_F32 },

@@ -92,4 +92,17 @@ int  finished(const lanes *l);
 /* 'out' holds what a call of 'steps' steps was to write, and nothing else. */
 void check_rows(const lanes *l, const uint32_t *lengths, size_t steps, int which, const float *out);
 
+/* ---- test_layers.c and test_whole.c, for other trees too ------------------------------- */
+
+enum { ALLOWED = 5 };           /* of the oracle's expected errors; the worst of all rows is 2.6 */
+
+void check_plain(const subject *s);
+void check_ragged(const subject *s);
+void check_steps(const subject *s);
+void check_whole_episodes(const subject *s);
+void check_whole_plain(const subject *s);
+void check_whole_ragged(const subject *s);
+void check_whole_space(const subject *s);
+void check_whole_steps(const subject *s);
+
 #endif

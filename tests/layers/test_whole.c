@@ -98,7 +98,7 @@ TEST(whole_lanes_are_separate)
 }
 
 /* Random lengths, often 0, in one state: nothing of a call is left in the next. */
-static void check_ragged(const subject *s)
+void check_whole_ragged(const subject *s)
 {
     kr_random      random = kr_random_from(17);
     lanes          l = lanes_made(s, MOST_LANES, 1);
@@ -132,10 +132,10 @@ static void check_ragged(const subject *s)
 
 TEST(whole_ragged_lengths)
 {
-    with_whole(check_ragged);
+    with_whole(check_whole_ragged);
 }
 
-static void check_episodes(const subject *s)
+void check_whole_episodes(const subject *s)
 {
     for (size_t stream = 0; stream < STREAMS; stream++) {
         size_t row = 0;
@@ -158,7 +158,7 @@ static void check_episodes(const subject *s)
 
 TEST(whole_episodes_stand_alone)
 {
-    with_whole(check_episodes);
+    with_whole(check_whole_episodes);
 }
 
 static void check_which(const subject *s)
@@ -182,7 +182,7 @@ TEST(whole_last_and_no_rows)
     with_whole(check_which);
 }
 
-static void check_plain(const subject *s)
+void check_whole_plain(const subject *s)
 {
     krait_open_options options = { .size = sizeof options, .flags = KRAIT_OPEN_PLAIN };
     subject            plain = *s;
@@ -195,7 +195,7 @@ static void check_plain(const subject *s)
 
 TEST(whole_plain_kernels_give_the_same_bits)
 {
-    with_whole(check_plain);
+    with_whole(check_whole_plain);
 }
 
 /* ---- refusals ------------------------------------------------------------------------ */
@@ -218,7 +218,7 @@ static void refuses(const lanes *l, const uint32_t *lengths, size_t capacity, kr
     call_free(&c);
 }
 
-static void check_space(const subject *s)
+void check_whole_space(const subject *s)
 {
     uint32_t lengths[MOST_LANES] = { STEPS, STEPS, STEPS };
     lanes    l = lanes_made(s, STREAMS, 1);
@@ -233,7 +233,7 @@ static void check_space(const subject *s)
 
 TEST(whole_says_how_much_space)
 {
-    with_whole(check_space);
+    with_whole(check_whole_space);
 }
 
 static void check_max_steps(const subject *s)
@@ -279,7 +279,7 @@ TEST(whole_needs_max_steps)
     with_whole(check_no_max_steps);
 }
 
-static void check_steps(const subject *s)
+void check_whole_steps(const subject *s)
 {
     lanes        l = lanes_made(s, 2, 1);
     float       *out = malloc(2 * s->out * sizeof *out);
@@ -298,5 +298,5 @@ static void check_steps(const subject *s)
 
 TEST(whole_models_do_not_step)
 {
-    with_whole(check_steps);
+    with_whole(check_whole_steps);
 }

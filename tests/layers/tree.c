@@ -10,7 +10,7 @@
 
 #include "support/random.h"
 
-enum { NAMED = 16 };
+enum { NAMED = 64 };
 
 /* A define, whose layers its uses share, or a put. */
 typedef struct named {

@@ -14,7 +14,7 @@
 #include "krait.h"
 #include "layers/oracle.h"
 
-enum { TREE_TENSORS = 240, TREE_JSON = 16384 };
+enum { TREE_TENSORS = 400, TREE_JSON = 32768 };
 
 typedef struct tree {
     oracle_layer *root;
