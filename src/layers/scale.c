@@ -1,10 +1,10 @@
 /* scale.c - every channel times a number of its own, plus another: x w + b. */
 #include "layers/layer.h"
 
-typedef struct scale {
+typedef struct scaling {
     const float *weight;        /* [width] */
     const float *bias;          /* [width] or NULL */
-} scale;
+} scaling;
 
 static krait_status scale_shape(kr_layer *layer, krait_message *message)
 {
@@ -15,19 +15,19 @@ static krait_status scale_shape(kr_layer *layer, krait_message *message)
 
 static void scale_weights(const kr_layer *layer, kr_wants *wants)
 {
-    kr_want_floats(wants, "weight", KR_AT(scale, weight), layer->in_width, 0);
-    kr_want_floats(wants, "bias", KR_AT(scale, bias), layer->in_width, 1);
+    kr_want_floats(wants, "weight", KR_AT(scaling, weight), layer->in_width, 0);
+    kr_want_floats(wants, "bias", KR_AT(scaling, bias), layer->in_width, 1);
 }
 
 static void scale_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
-    const scale *p = layer->params;
+    const scaling *p = layer->params;
 
     context->kernels->scale(out->data, in->data, p->weight, p->bias, kr_rows_count(in), in->width);
 }
 
 extern const kr_layer_type kr_layer_scale;
 const kr_layer_type kr_layer_scale = {
-    .name = "scale", .flags = KR_ROW_WISE, .params_size = sizeof(scale),
+    .name = "scale", .flags = KR_ROW_WISE, .params_size = sizeof(scaling),
     .shape = scale_shape, .weights = scale_weights, .run = scale_run,
 };
