@@ -112,15 +112,16 @@ static flow write_linear(writer *w, flow in, size_t width)
 
 static flow write_row_wise(writer *w, flow in)
 {
-    static const char *const kinds[] = { "silu", "sigmoid", "softplus", "relu" };
+    static const char *const kinds[] = { "silu", "sigmoid", "softplus", "relu", "tanh", "gelu",
+                                         "gelu_tanh" };
     size_t                   from;
 
-    switch (below(w, 7)) {
+    switch (below(w, 10)) {
     case 0:
     case 1:
         return write_linear(w, in, some_width(w));
     case 2:
-        put(w, "activation(kind=%s)", kinds[below(w, 4)]);
+        put(w, "activation(kind=%s)", kinds[below(w, 7)]);
         return in;
     case 3:
         put(w, "rms_norm(eps=0.%zu)", 1 + below(w, 9));
@@ -134,6 +135,19 @@ static flow write_row_wise(writer *w, flow in)
         in.width = 1 + below(w, in.width - from);
         put(w, "slice(from=%zu width=%zu)", from, in.width);
         return in;
+    case 6:
+        put(w, "layer_norm(eps=0.%zu%s%s)", 1 + below(w, 9), word_if(w, " no_weight"),
+            word_if(w, " bias"));
+        return in;
+    case 7:
+        put(w, "scale%s", word_if(w, "(bias)"));
+        return in;
+    case 8:
+        from = 2 * (1 + below(w, 12));
+        put(w, "sequence[");
+        write_linear(w, in, from);
+        put(w, ", glu(kind=%s gate=%s)]", kinds[below(w, 2)], one_in(w, 2) ? "first" : "second");
+        return with_width(in, from / 2);
     default:
         put(w, "identity");
         return in;

@@ -96,7 +96,8 @@ TEST(refused_grids)
         { "{'selective_scan':{'name':'bad','inner':1,'states':1}}", KRAIT_ERR_SHAPE, "over" },
         { "{'pool':{'name':'bad','kind':'mean'}}", KRAIT_ERR_SHAPE, "over" },
         { "{'reverse':{'name':'bad','of':{'identity':{}}}}", KRAIT_ERR_SHAPE, "over" },
-        { "{'permute':{'name':'bad','order':[1,0],'of':{'identity':{}}}}", KRAIT_ERR_SHAPE, "over" },
+        { "{'permute':{'name':'bad','order':[1,0],'of':{'identity':{}}}}", KRAIT_ERR_SHAPE,
+          "over" },
         { "{'insert':{'name':'bad','at':'first'}}", KRAIT_ERR_SHAPE, "over" },
         { "{'position':{'name':'bad','rows':6}}", KRAIT_ERR_SHAPE, "over" },
         { "{'patch':{'name':'bad','height':3,'width':1}}", KRAIT_ERR_SHAPE, "grid" },
@@ -107,8 +108,8 @@ TEST(refused_grids)
           KRAIT_ERR_SHAPE, "3" },
         { "{'over':{'axis':'columns','of':{'pool':{'name':'bad','kind':'token','index':2}}}}",
           KRAIT_ERR_SHAPE, "2" },
-        { "{'over':{'axis':'grid','of':{'over':{'name':'bad','axis':'rows','of':{'identity':{}}}}}}",
-          KRAIT_ERR_SHAPE, "grid" },
+        { "{'over':{'axis':'grid','of':{'over':{'name':'bad','axis':'rows','of':{'identity':{}}}}}"
+          "}", KRAIT_ERR_SHAPE, "grid" },
     };
     static const refusal without[] = {
         { "{'over':{'name':'bad','axis':'grid','of':{'identity':{}}}}", KRAIT_ERR_SHAPE, "grid" },

@@ -125,11 +125,13 @@ static size_t refused, accepted;
 /* Something of the text is another, is gone or is there twice. */
 static void spoil(char *json, size_t size, kr_random *random)
 {
-    static const char *const pieces[] = { "0", "1", "7", "-1", "4294967296", "1e9", "null", "{}", "[]",
-                                          "\"\"", "true", "reverse", "pool", "over", "use", "get",
-                                          "sequence", "\"of\":", "grid", "steps", "sum", "append" };
+    static const char *const pieces[] = {
+        "0", "1", "7", "-1", "4294967296", "1e9", "null", "{}", "[]", "\"\"", "true", "reverse",
+        "pool", "over", "use", "get", "sequence", "\"of\":", "grid", "steps", "sum", "append"
+    };
     static const char        stops[] = "{}[],:\"";
-    const char              *piece = pieces[kr_random_u32(random) % (sizeof pieces / sizeof *pieces)];
+    size_t                   many = sizeof pieces / sizeof *pieces;
+    const char              *piece = pieces[kr_random_u32(random) % many];
     size_t                   length = strlen(json), from = kr_random_u32(random) % length, to;
     char                    *rest;
 
