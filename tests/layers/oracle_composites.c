@@ -140,6 +140,10 @@ oracle_rows permute_make(const layer *l, const oracle_rows *in)
         copy_row(&moved, k, in, from[k]);
     }
     made = rows_through(l->children[0], &moved);
+    if (made.count != in->count) {      /* they have no places to go back to */
+        oracle_rows_free(&moved);
+        return made;
+    }
     out = rows_made(&made, in->count, made.width);
     for (size_t k = 0; k < in->count; k++) {
         copy_row(&out, from[k], &made, k);
@@ -192,9 +196,11 @@ static axis axis_of(const layer *l, const oracle_rows *in)
     return (axis){ steps, cells, at_grid };
 }
 
-/* The grid of what comes out, when every sequence became 'made' rows. */
+/* The grid of what comes out, when every sequence became 'made' rows; as many cells keep theirs. */
 static void over_grid(const layer *l, oracle_rows *out, const oracle_rows *in, size_t made)
 {
+    if (option_is(l, "axis", "grid") && made == cells_of(in))
+        return;
     out->grid[0] = option_is(l, "axis", "rows") || option_is(l, "axis", "steps") ? in->grid[0]
                                                                                  : made;
     out->grid[1] = option_is(l, "axis", "rows") ? made
@@ -304,7 +310,7 @@ static int needs_dt(const layer *l)
 {
     static const char *const types[] = { "mamba1", "selective_scan", NULL };
 
-    return is_one_of(l, types) || option_is(l, "kind", "mean");
+    return (SCANS_IN_TIME && is_one_of(l, types)) || option_is(l, "kind", "mean");
 }
 
 int oracle_whole(const layer *l)

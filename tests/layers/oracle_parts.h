@@ -13,6 +13,9 @@
 #define HALF_UNIT 0x1p-24           /* most relative error of one rounding to float32 */
 #define TINY      1e-36             /* below this float32 loses digits or is zero */
 
+/* 1: the steps of mamba1 and selective_scan are multiplied with the rows' dt; docs/layers.md has 0. */
+enum { SCANS_IN_TIME = 0 };
+
 typedef oracle_number number;
 typedef oracle_layer  layer;
 typedef oracle_weight weight;

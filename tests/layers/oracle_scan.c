@@ -34,6 +34,8 @@ void conv_run(const layer *l, const oracle_rows *in, number *out)
              in->x, l->in, l->in, out);
 }
 
+#define FLUSHED 0x1p-100            /* states below it become zero */
+
 /* ---- the scan ------------------------------------------------------------------------ */
 
 /* Row t begins at [t * stride] of each; B and C have a piece for every group. */
@@ -42,6 +44,12 @@ typedef struct scan {
     const number *u, *dt, *b, *c;
     size_t        u_stride, dt_stride, bc_stride;
 } scan;
+
+/* The step of a row that is 'dt' away from the one before. */
+static number in_time(number step, double dt)
+{
+    return !SCANS_IN_TIME || dt == 1 ? step : times(step, exact(dt));
+}
 
 static double scan_a(const layer *l, size_t i)
 {
@@ -83,6 +91,7 @@ static number scan_at(const layer *l, const scan *p, size_t t, size_t c)
                                           p->b[s * p->bc_stride + group + n])));
             past = (number){ past.v + dt.v, apart(past.e, dt.e) };
         }
+        h.e = apart(h.e, fmin(FLUSHED, fabs(h.v)));
         add_to(&y, times(p->c[t * p->bc_stride + group + n], h));
     }
     if (d)
@@ -127,7 +136,7 @@ void selective_scan_run(const layer *l, const oracle_rows *in, number *out)
                 v = plus(v, exact(bias->data[c]));
             if (!option_is(l, "softplus", "false"))
                 v = softplus(v);
-            dt[t * p.inner + c] = in->dt[t] == 1 ? v : times(v, exact(in->dt[t]));
+            dt[t * p.inner + c] = in_time(v, in->dt[t]);
         }
     p.u = in->x;
     p.dt = dt;
@@ -200,13 +209,8 @@ static void mamba1_select(const layer *l, mamba1 *m, const oracle_rows *in)
     product(get_weight(l, "x_proj.weight"), NULL, m->x, m->inner, m->rbc, count);
     product(get_weight(l, "dt_proj.weight"), get_weight(l, "dt_proj.bias"), m->rbc, m->wide, m->dt,
             count);
-    for (size_t i = 0; i < count * m->inner; i++) {
-        double dt = in->dt[i / m->inner];
-
-        m->dt[i] = softplus(m->dt[i]);
-        if (dt != 1)
-            m->dt[i] = times(m->dt[i], exact(dt));
-    }
+    for (size_t i = 0; i < count * m->inner; i++)
+        m->dt[i] = in_time(softplus(m->dt[i]), in->dt[i / m->inner]);
 }
 
 void mamba1_run(const layer *l, const oracle_rows *in, number *out)

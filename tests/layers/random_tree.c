@@ -264,7 +264,7 @@ static flow write_patch(writer *w, flow in)
 static flow write_over(writer *w, flow in, place p)
 {
     static const char *const axes[] = { "grid", "rows", "columns", "steps" };
-    size_t                   axis = p.keep ? 1 + below(w, 3) : below(w, 4), before = w->n_kept;
+    size_t                   axis = below(w, 4), before = w->n_kept;
     flow                     inner = in, out = in;
 
     put(w, "over(axis=%s)[", axes[axis]);
@@ -286,10 +286,10 @@ static flow write_over(writer *w, flow in, place p)
         out.rows = inner.rows, out.least = inner.least, out.most = inner.most;
         return out;
     }
-    if (axis != 1)
-        out.grid[0] = inner.most;
-    if (axis != 2)
-        out.grid[1] = axis == 0 ? 1 : inner.most;
+    if (axis == 0 && inner.most != in.grid[0] * in.grid[1])
+        out.grid[0] = inner.most, out.grid[1] = 1;
+    else if (axis > 0)
+        out.grid[axis == 1] = inner.most;
     return p.keep ? out : with_rows(w, out, out.least, out.most);
 }
 
@@ -387,7 +387,6 @@ static flow write_turned(writer *w, flow in, place p)
         for (size_t i = 0; i < n; i++)
             put(w, "%s%zu", i ? ":" : "", order[i]);
         put(w, ")[");
-        p.keep = 1;
     } else {
         put(w, "reverse[");
     }

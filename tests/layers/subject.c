@@ -192,6 +192,11 @@ const subject_case subject_cases[] = {
       KRAIT_F32 },
     { "branches(merge=concatenate)[sequence[reverse[conv(taps=2)], pool(kind=mean)], "
       "sequence[position(rows=30), pool(kind=max)], pool(kind=last)]", 0, 4, KRAIT_F32 },
+    { "sequence[branches(merge=append)[pool(kind=max), identity, insert(at=first)], "
+      "pool(kind=mean)]", 0, 5, KRAIT_F32 },
+    { "reverse[sequence[insert(at=middle), branches[pool(kind=mean), pool(kind=last)]]]", 0, 4,
+      KRAIT_F32 },
+    { "2x2 sequence[over(axis=steps)[reverse[pool(kind=mean)]], linear(width=3)]", 0, 2, KRAIT_F32 },
     { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
     { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },

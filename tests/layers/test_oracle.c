@@ -181,20 +181,18 @@ TEST(oracle_grids)
     GIVES(&t, 1, x, NULL, NULL, 1, 3, 2, 4, 3, 5, 4, 6);
 }
 
-/* h = exp(dt A) h + dt u B, y = C h + D u, with dt = softplus(dt + dt_bias) times the row's. */
+/* h = exp(dt A) h + dt u B, y = C h + D u, with dt = softplus(dt + dt_bias). */
 TEST(oracle_selective_scan)
 {
     static const float x[] = { 2, 0.5f, 3, 5, 1, 1, 2, 7 };     /* u, dt, B, C twice */
-    static const float dt[] = { 2, 0.5f };
-    double             h, first;
+    double             h;
     tree               t;
 
     made(&t, "selective_scan(inner=1 states=1 gate=false softplus=false plain_a)", 4);
     set(&t, "", "A", (float[]){ -0.5f });
     set(&t, "", "D", (float[]){ 10 });
-    h = exp(-0.5 * 0.5) * (1 * 2 * 3) + 0.5 * 1 * 2;
-    first = 5 * 6 + 20;
-    gives(&t, 2, x, dt, NULL, 2, (double[]){ first, 7 * h + 10 });
+    h = exp(-0.5 * 1) * (0.5 * 2 * 3) + 1 * 1 * 2;
+    gives(&t, 2, x, NULL, NULL, 2, (double[]){ 5 * 3 + 20, 7 * h + 10 });
     made(&t, "selective_scan(inner=1 states=1 plain_a dt_bias)", 5);
     set(&t, "", "A", (float[]){ -0.5f });
     set(&t, "", "D", (float[]){ 10 });
@@ -204,22 +202,18 @@ TEST(oracle_selective_scan)
 }
 
 /* Backwards in time: the first keeps its interval, the others have the one to the row after. */
-TEST(oracle_reversed_intervals)
+TEST(oracle_intervals)
 {
-    static const float x[] = { 1, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1 };    /* u, dt, B, C */
-    static const float dt[] = { 0.5f, 3, 1.25f };
+    static const float x[] = { 1, 2, 4 }, dt[] = { 0.5f, 3, 1.25f };
     tree               t;
-    double             a;
 
-    made(&t, "sequence[reverse[selective_scan(inner=1 states=1 gate=false softplus=false "
-         "plain_a)]]", 4);
-    set(&t, "0", "A", (float[]){ -1 });
-    set(&t, "0", "D", (float[]){ 0 });
-    gives(&t, 3, x, dt, NULL, 3, (double[]){ 3, 0, 0 });
-    made(&t, "reverse[selective_scan(inner=1 states=1 gate=false softplus=false plain_a)]", 4);
-    set(&t, "", "A", (float[]){ -1 });
-    set(&t, "", "D", (float[]){ 0 });
-    a = 0.5 * 1;
-    gives(&t, 3, (float[]){ 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1 }, dt, NULL, 3,
-          (double[]){ a * exp(-4.25), a * exp(-1.25), a });
+    made(&t, "reverse[pool(kind=mean)]", 1);
+    GIVES(&t, 3, x, dt, NULL, (4 * 0.5 + 2 * 1.25 + 1 * 3) / 4.75);
+    made(&t, "sequence[reverse[identity], pool(kind=mean)]", 1);
+    GIVES(&t, 3, x, dt, NULL, (1 * 0.5 + 2 * 3 + 4 * 1.25) / 4.75);
+    made(&t, "sequence[insert(at=first), pool(kind=mean)]", 1);
+    set(&t, "0", "weight", (float[]){ 10 });
+    GIVES(&t, 3, x, dt, NULL, (10 + 1 * 0.5 + 2 * 3 + 4 * 1.25) / 5.75);
+    made(&t, "sequence[branches(merge=append)[pool(kind=last), identity], pool(kind=mean)]", 1);
+    GIVES(&t, 3, x, dt, NULL, (4 * 4.75 + 1 * 0.5 + 2 * 3 + 4 * 1.25) / 9.5);
 }

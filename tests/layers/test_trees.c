@@ -1,8 +1,9 @@
 /*
  * test_trees.c - random trees: against the oracle, in every way of running them, and spoilt.
  *
- * KRAIT_TREES=5000 in the environment tries so many, KRAIT_TREE=17 that one alone.  A failure is
- * followed by the tree's line, which can be pasted into subject.c.
+ * KRAIT_TREES=5000 in the environment tries so many, KRAIT_TREE=17 that one alone, KRAIT_LINE="3
+ * reverse[identity]" one of 3 features.  A failure is followed by the tree's line, which can be
+ * pasted into subject.c.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,9 +19,17 @@ static void with_trees(void (*check)(const random_tree *t, uint64_t seed))
 {
     static random_tree t;
     const char        *count = getenv("KRAIT_TREES"), *one = getenv("KRAIT_TREE");
+    char              *line = getenv("KRAIT_LINE");
     uint64_t           from = one && one[0] ? strtoull(one, NULL, 10) : 0;
     uint64_t           to = count && count[0] ? strtoull(count, NULL, 10) : TREES;
 
+    if (line && line[0]) {
+        t.made = (subject_case){ line, 0, strtoul(line, &line, 10), KRAIT_F32 };
+        t.made.text = line + strspn(line, " ");
+        snprintf(t.text, sizeof t.text, "%s", t.made.text);
+        check(&t, 1);
+        return;
+    }
     for (uint64_t seed = from; seed < (one && one[0] ? from + 1 : to); seed++) {
         int before = test_failures();
 

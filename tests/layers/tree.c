@@ -142,7 +142,6 @@ static void resolve_names(maker *m, oracle_layer *l)
     if (is(l, "use") && (other = find_named(m, l, "define")) != NULL) {
         l->children[0] = other->children[0];
         l->n_children = 1;
-        m->wrong |= other->in != l->in;
     }
 }
 
