@@ -404,6 +404,8 @@ oracle_rows rows_through(const layer *l, const oracle_rows *in)
         return l->type->make(l, in);
     out = rows_made(in, in->count, l->out);
     l->type->run(l, in, out.x);
+    for (size_t i = 0; in->peak && i < out.count * out.width; i++)
+        *in->peak = isnan(out.x[i].v) ? INFINITY : fmax(*in->peak, fabs(out.x[i].v));
     return out;
 }
 
@@ -417,6 +419,7 @@ static oracle_rows run_episode(const layer *tree, const oracle_stream *stream, s
     oracle_rows  out;
 
     in.whole = oracle_whole(tree);
+    in.peak = stream->peak;
     in.tokens = stream->tokens ? stream->tokens + from : NULL;
     in.x = room(count * tree->in);
     in.dt = calloc(count, sizeof *in.dt);
@@ -435,6 +438,8 @@ oracle_rows oracle_run(const layer *tree, const oracle_stream *stream)
 {
     oracle_rows all = { 0 };
 
+    if (stream->peak)
+        *stream->peak = 0;
     for (size_t from = 0, to; from < stream->count; from = to) {
         oracle_rows one;
 
