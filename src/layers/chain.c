@@ -75,6 +75,13 @@ static kr_extent chain_extent(const kr_layer *layer, size_t from, size_t to, con
                                          : (kr_extent){ in->lanes, kr_rows_count(in), in->lanes };
 }
 
+/* Do lanes, times or resets of the rows stand where those of the next ones will? */
+static int chain_shape_is_in(const kr_rows *rows, const kr_room *room)
+{
+    return rows->first == room->first || (rows->dt && rows->dt == room->dt) ||
+           (rows->reset && rows->reset == room->reset);
+}
+
 void kr_chain_run(const kr_layer *layer, size_t from, size_t to, kr_context *context,
                   const kr_rows *in, kr_rows *out)
 {
@@ -90,6 +97,9 @@ void kr_chain_run(const kr_layer *layer, size_t from, size_t to, kr_context *con
         if (i + 1 < to) {
             next.data = rooms[(i - from) % 2].data;
             next.room = &rooms[(i - from) % 2];
+            /* A layer before the last made them and the last handed them on. */
+            if (i > from && layer->children[i]->reshapes && chain_shape_is_in(&at, next.room))
+                kr_rows_copy_shape(&at, &at);
         }
         kr_layer_run(layer->children[i], context, &at, &next);
         at = next;
