@@ -20,7 +20,8 @@ static chain_need chain_measure(const kr_layer *layer, size_t from, size_t to, k
         const kr_layer *child = layer->children[i];
         size_t          floats;
 
-        kr_layer_extent(child, &extent);
+        if (child->resizes)
+            kr_layer_extent(child, &extent);
         floats = kr_extent_sum(0, extent.rows, child->out_width);
         need.others |= child->reshapes;
         need.most.rows = extent.rows > need.most.rows ? extent.rows : need.most.rows;
@@ -60,6 +61,8 @@ static int chain_any(const kr_layer *layer, size_t from, size_t to, int reshapes
 {
     int any = 0;
 
+    if (!(reshapes ? layer->reshapes : layer->resizes))
+        return 0;
     for (size_t i = from; i < to; i++)
         any |= reshapes ? layer->children[i]->reshapes : layer->children[i]->resizes;
     return any;
