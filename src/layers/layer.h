@@ -69,6 +69,7 @@ typedef struct kr_option {
     double             low, high;   /* bounds, inclusive */
     double             fallback;    /* KR_REQUIRED: there is none */
     const char *const *choices;     /* ends at NULL */
+    int                later;       /* 1: ids are older than it, so its default does not enter them */
 } kr_option;
 
 #define KR_REQUIRED (-1.0)

@@ -91,6 +91,13 @@ static krait_status build_choice(kr_loading *loading, const char *path, const kr
     return build_wrong(loading, path, "not one of the choices of option", option->name);
 }
 
+/* An option's value goes into the id, unless it is the default of an option younger than ids. */
+static void build_enter(kr_loading *loading, const kr_option *option, uint64_t value, uint64_t fallback)
+{
+    if (!option->later || value != fallback)
+        build_hash(loading, option->name, value);
+}
+
 static krait_status build_option(kr_loading *loading, const char *path, const kr_option *option,
                                  const kr_json *value, void *params)
 {
@@ -103,7 +110,7 @@ static krait_status build_option(kr_loading *loading, const char *path, const kr
         *(int *)field = (int)option->fallback;
         if (value && build_choice(loading, path, option, value, field) != KRAIT_OK)
             return KRAIT_ERR_FORMAT;
-        build_hash(loading, option->name, (uint64_t)*(int *)field);
+        build_enter(loading, option, (uint64_t)*(int *)field, (uint64_t)option->fallback);
         return KRAIT_OK;
     }
     if (value) {
@@ -116,7 +123,8 @@ static krait_status build_option(kr_loading *loading, const char *path, const kr
         *(size_t *)field = (size_t)number;
     else
         number = *(float *)field = (float)number;       /* GGUF holds floats: one id from both */
-    build_hash(loading, option->name, kr_bits_of_double(number));
+    build_enter(loading, option, kr_bits_of_double(number),
+                kr_bits_of_double(option->kind == KR_COUNT ? option->fallback : (float)option->fallback));
     return KRAIT_OK;
 }
 

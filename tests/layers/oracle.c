@@ -325,28 +325,27 @@ static void rms_norm_shape(layer *l)
 }
 
 /* y = x / sqrt(mean(x^2) + eps) * w */
+static void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
+{
+    double squares = 0, off = 0, size, relative;
+
+    for (size_t c = 0; c < width; c++) {
+        squares += x[c].v * x[c].v;
+        off = apart(off, x[c].v * x[c].e);
+    }
+    size = sqrt(squares / (double)width + eps);
+    relative = off / (size * size * (double)width) + (6 + sqrt((double)width)) * HALF_UNIT;
+    for (size_t c = 0; c < width; c++) {
+        double by = w ? w->data[c] : 1, v = x[c].v / size * by;
+
+        y[c] = (number){ v, apart(x[c].e / size * by, v * relative) + TINY };
+    }
+}
+
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *w = get(l, "weight");
-    double        eps = option(l, "eps", 1e-5);
-
-    for (size_t t = 0; t < in->count; t++) {
-        const number *x = in->x + t * l->in;
-        double        squares = 0, off = 0, size, relative;
-
-        for (size_t c = 0; c < l->in; c++) {
-            squares += x[c].v * x[c].v;
-            off = apart(off, x[c].v * x[c].e);
-        }
-        size = sqrt(squares / (double)l->in + eps);
-        relative = off / (size * size * (double)l->in) + (6 + sqrt((double)l->in)) * HALF_UNIT;
-        for (size_t c = 0; c < l->in; c++) {
-            double v = x[c].v / size * w->data[c];
-
-            out[t * l->in + c].v = v;
-            out[t * l->in + c].e = apart(x[c].e / size * w->data[c], v * relative) + TINY;
-        }
-    }
+    for (size_t t = 0; t < in->count; t++)
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get(l, "weight"), out + t * l->in);
 }
 
 static void scale_shape(layer *l)
@@ -407,6 +406,27 @@ static void mamba1_shape(layer *l)
     want(l, "D", 0.5, 1.5, m.inner, 0, 0);
     want_matrix(l, "out_proj.weight", l->in, m.inner);
     want_bias(l, "bias", "out_proj.bias", l->in);
+    if (oracle_option_text(l, "norm_weights")) {
+        want(l, "dt_norm.weight", 0.5, 1.5, m.rank, 0, 0);
+        want(l, "b_norm.weight", 0.5, 1.5, m.states, 0, 0);
+        want(l, "c_norm.weight", 0.5, 1.5, m.states, 0, 0);
+    }
+}
+
+/* Falcon-Mamba's norms of r, B and C, Jamba's if they have weights. */
+static void mamba1_norms(const layer *l, const mamba1 *m, size_t count)
+{
+    const char *kind = oracle_option_text(l, "norm");
+    double      eps = option(l, "norm_eps", 1e-6);
+
+    for (size_t t = 0; kind && strcmp(kind, "rms") == 0 && t < count; t++) {
+        number *row = m->rbc + t * m->wide;
+        number *b = row + m->rank, *c = b + m->states;
+
+        rms_row(row, m->rank, eps, get(l, "dt_norm.weight"), row);
+        rms_row(b, m->states, eps, get(l, "b_norm.weight"), b);
+        rms_row(c, m->states, eps, get(l, "c_norm.weight"), c);
+    }
 }
 
 static double mamba1_a(const layer *l, size_t i)
@@ -460,6 +480,7 @@ static void mamba1_run(const layer *l, const oracle_rows *in, number *out)
              m.x);
     of_all(SILU, m.x, count * m.inner);
     product(get(l, "x_proj.weight"), NULL, m.x, m.inner, m.rbc, count);
+    mamba1_norms(l, &m, count);
     product(get(l, "dt_proj.weight"), get(l, "dt_proj.bias"), m.rbc, m.wide, m.dt, count);
     of_all(SOFTPLUS, m.dt, count * m.inner);
     for (size_t t = 0; t < count; t++)

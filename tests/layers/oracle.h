@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ORACLE_OPTIONS = 8, ORACLE_WEIGHTS = 12, ORACLE_CHILDREN = 8, ORACLE_TEXT = 64 };
+enum { ORACLE_OPTIONS = 8, ORACLE_WEIGHTS = 16, ORACLE_CHILDREN = 8, ORACLE_TEXT = 64 };
 
 /* A value, and the error that float32 is expected to have in it. */
 typedef struct oracle_number { double v, e; } oracle_number;
