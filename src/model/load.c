@@ -64,11 +64,16 @@ static krait_status load_folder(kr_loading *loading, const char *path)
     const char *config = load_join(loading, path, length, "config.json");
     const char *weights = load_join(loading, path, length, "model.safetensors");
     const char *index = load_join(loading, path, length, "model.safetensors.index.json");
+    const char *pickle = load_join(loading, path, length, "pytorch_model.bin");
     krait_status status;
 
     loading->folder = load_join(loading, path, length, "");
-    if (!config || !weights || !index || !loading->folder)
+    if (!config || !weights || !index || !pickle || !loading->folder)
         return kr_fail_memory(loading->message);
+    if (kr_file_is_folder(weights) < 0 && kr_file_is_folder(index) < 0 && kr_file_is_folder(pickle) == 0)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: the weights are a pickle, pytorch_model.bin, "
+                       "which krait does not read: examples/python/to_safetensors.py makes model.safetensors of it",
+                       loading->what);
     if (kr_file_is_folder(weights) < 0 && kr_file_is_folder(index) == 0)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
                        "%.150s: weights in several files are not supported yet", loading->what);
@@ -186,9 +191,9 @@ static krait_status load_translate(kr_loading *loading, kr_writer *description)
         return KRAIT_OK;
     }
     if (loading->config) {
-        if (!type || type->kind != KR_JSON_TEXT)
+        model->arch = kr_arch_for_config(loading->config);
+        if (!model->arch && (!type || type->kind != KR_JSON_TEXT))
             return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.150s: 'model_type' is missing", loading->what);
-        model->arch = kr_arch_for_config(type->text);
         if (!model->arch)
             return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: model_type '%.64s' is not known",
                            loading->what, type->text);
