@@ -69,7 +69,6 @@ typedef struct kr_option {
     double             low, high;   /* bounds, inclusive */
     double             fallback;    /* KR_REQUIRED: there is none */
     const char *const *choices;     /* ends at NULL */
-    int                later;       /* 1: ids are older than it, so its default does not enter them */
 } kr_option;
 
 #define KR_REQUIRED (-1.0)
@@ -137,6 +136,8 @@ typedef struct kr_layer_type {
     int              flags;
     size_t           params_size;
     const kr_option *options;       /* ends at name == NULL; NULL: none */
+    /* From the option of this name on, ids are older than the option: defaults do not enter them. */
+    const char      *later;
     /* Check params and children, set layer->out_width. */
     krait_status (*shape)(kr_layer *layer, krait_message *message);
     /* NULL: no weights; nothing to remember; no scratch. */

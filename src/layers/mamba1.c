@@ -37,8 +37,8 @@ static const kr_option mamba1_options[] = {
     { "states", KR_COUNT, KR_AT(mamba1, states), 1, KR_MOST_STATES, 16, NULL },
     { "taps",   KR_COUNT, KR_AT(mamba1, taps),   1, 4096,           4,  NULL },
     { "rank",   KR_COUNT, KR_AT(mamba1, rank),   1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
-    { "norm",   KR_CHOICE, KR_AT(mamba1, normed), 0, 0,             0,  mamba1_norms, 1 },
-    { "norm_eps", KR_REAL, KR_AT(mamba1, norm_eps), 0, 1,           1e-6, NULL, 1 },
+    { "norm",   KR_CHOICE, KR_AT(mamba1, normed), 0, 0,             0,  mamba1_norms },
+    { "norm_eps", KR_REAL, KR_AT(mamba1, norm_eps), 0, 1,           1e-6, NULL },
     { 0 }
 };
 
@@ -216,7 +216,7 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
 
 extern const kr_layer_type kr_layer_mamba1;
 const kr_layer_type kr_layer_mamba1 = {
-    .name = "mamba1", .params_size = sizeof(mamba1), .options = mamba1_options,
+    .name = "mamba1", .params_size = sizeof(mamba1), .options = mamba1_options, .later = "norm",
     .shape = mamba1_shape, .weights = mamba1_weights, .memory = mamba1_memory,
     .scratch = mamba1_scratch, .run = mamba1_run,
 };

@@ -207,7 +207,8 @@ krait_status kr_mamba_from_gguf(kr_loading *loading, kr_writer *description)
                        loading->what);
     s.vocabulary = (size_t)table->shape[0];
     s.untied = kr_package_find(&loading->package, "output.weight") != NULL;
-    s.bytes = s.vocabulary == 256 && kr_json_is(kr_json_get(m, "krait.vocabulary"), "bytes");
+    s.bytes = s.vocabulary == 256 && !kr_json_get(m, "tokenizer.ggml.tokens") &&
+              kr_json_is(kr_json_get(m, "krait.vocabulary"), "bytes");
     s.end_token = end < s.vocabulary ? (int64_t)end : -1;
     kr_mamba_tree(description, &s);
     return KRAIT_OK;

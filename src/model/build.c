@@ -91,15 +91,8 @@ static krait_status build_choice(kr_loading *loading, const char *path, const kr
     return build_wrong(loading, path, "not one of the choices of option", option->name);
 }
 
-/* An option's value goes into the id, unless it is the default of an option younger than ids. */
-static void build_enter(kr_loading *loading, const kr_option *option, uint64_t value, uint64_t fallback)
-{
-    if (!option->later || value != fallback)
-        build_hash(loading, option->name, value);
-}
-
 static krait_status build_option(kr_loading *loading, const char *path, const kr_option *option,
-                                 const kr_json *value, void *params)
+                                 const kr_json *value, void *params, int later)
 {
     void  *field = (char *)params + option->at;
     double number = option->fallback;
@@ -110,7 +103,8 @@ static krait_status build_option(kr_loading *loading, const char *path, const kr
         *(int *)field = (int)option->fallback;
         if (value && build_choice(loading, path, option, value, field) != KRAIT_OK)
             return KRAIT_ERR_FORMAT;
-        build_enter(loading, option, (uint64_t)*(int *)field, (uint64_t)option->fallback);
+        if (!later || *(int *)field != (int)option->fallback)
+            build_hash(loading, option->name, (uint64_t)*(int *)field);
         return KRAIT_OK;
     }
     if (value) {
@@ -123,8 +117,8 @@ static krait_status build_option(kr_loading *loading, const char *path, const kr
         *(size_t *)field = (size_t)number;
     else
         number = *(float *)field = (float)number;       /* GGUF holds floats: one id from both */
-    build_enter(loading, option, kr_bits_of_double(number),
-                kr_bits_of_double(option->kind == KR_COUNT ? option->fallback : (float)option->fallback));
+    if (!later || number != (option->kind == KR_COUNT ? option->fallback : (float)option->fallback))
+        build_hash(loading, option->name, kr_bits_of_double(number));
     return KRAIT_OK;
 }
 
@@ -159,10 +153,13 @@ static krait_status build_options(kr_loading *loading, kr_layer *layer, const kr
 {
     const kr_option *option = layer->type->options;
     krait_status     status = options ? build_known(loading, layer, options) : KRAIT_OK;
+    int              later = 0;
 
-    for (; status == KRAIT_OK && option && option->name; option++)
+    for (; status == KRAIT_OK && option && option->name; option++) {
+        later |= layer->type->later && strcmp(layer->type->later, option->name) == 0;
         status = build_option(loading, layer->path, option, kr_json_get(options, option->name),
-                              layer->params);
+                              layer->params, later);
+    }
     return status;
 }
 

@@ -288,7 +288,7 @@ static uint32_t mamba_size(const kr_json *options, const char *name)
 void kr_mamba_gguf_keys(const kr_json *description, kr_gguf_writer *w)
 {
     const kr_json *first = kr_json_get(kr_json_get(description, "tree"), "sequence")->first;
-    const kr_json *repeat = kr_json_get(first->next, "repeat"), *end = kr_json_get(description, "end_token");
+    const kr_json *repeat = kr_json_get(first->next, "repeat");
     const kr_json *norm = kr_json_get(kr_json_get(kr_json_get(repeat, "of"), "residual"), "sequence")->first;
     const kr_json *mixer = kr_json_get(norm->next, "mamba1"), *eps = kr_json_get(kr_json_get(norm, "rms_norm"), "eps");
     const kr_json *input = kr_json_get(description, "input");
@@ -308,9 +308,4 @@ void kr_mamba_gguf_keys(const kr_json *description, kr_gguf_writer *w)
         kr_gguf_f32(w, "krait.ssm.dt_b_c_rms_epsilon", (float)kr_json_get(mixer, "norm_eps")->number);
     }
     kr_gguf_u32(w, "mamba.vocab_size", mamba_size(input, "tokens"));
-    kr_gguf_text(w, "tokenizer.ggml.model", "none");
-    if (end)
-        kr_gguf_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)end->integer);
-    if (kr_json_get(description, "vocabulary"))
-        kr_gguf_text(w, "krait.vocabulary", "bytes");
 }

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "formats/package.h"
+#include "formats/tokens.h"
 #include "layers/layer.h"
 
 /* One want of one layer and the tensor that it got. */
@@ -55,6 +56,7 @@ struct krait_model {
     size_t            in_width, vocabulary;
     int64_t           end_token;    /* -1: none */
     int               bytes;        /* tokens are bytes */
+    kr_tokens         tokens;       /* else what they stand for, if the file says so */
     kr_bound         *bound;
     size_t            n_bound;
     kr_model_part    *parts;
