@@ -30,7 +30,7 @@ static const arg_command info_usage = {
     "info", "Says what a model is: its tree, its sizes, and more if asked.", info_options
 };
 
-enum { MOST_METADATA = 100, BYTES, NUMBER };
+enum { MOST_METADATA = 100, BYTES, NUMBER, FIRST_TOKENS = 8 };
 
 static const struct {
     const char *name, *json;
@@ -110,6 +110,62 @@ static void print_text(const krait_model *model, const char *name, const char *k
     putchar('\n');
 }
 
+/* How many ids are tokens, as their bytes are known; 0: of none. */
+static int32_t count_tokens(const krait_model *model)
+{
+    const char *bytes;
+    size_t      count;
+    int32_t     token = 0;
+
+    while (krait_token_bytes(model, token, &bytes, &count) == KRAIT_OK)
+        token++;
+    return token;
+}
+
+/* "begin 1, end 2": the file's own names, for ids that are there. */
+static void print_special(const krait_model *model)
+{
+    static const char *const names[] = { "bos", "eos", "eot", "unknown", "separator", "padding", "mask" };
+    char   key[64];
+    size_t i, shown = 0;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value;
+
+        snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
+        if ((value = krait_model_text(model, key)) == NULL)
+            continue;
+        printf("%s%s ", shown++ ? ", " : "; ", names[i]);
+        show_text(stdout, value, strlen(value), 20);
+    }
+}
+
+/* The vocabulary of a GGUF: its kind, its size, its special tokens, its first entries. */
+static void print_vocabulary(const krait_model *model)
+{
+    const char *kind = krait_model_text(model, "tokenizer.ggml.model"), *bytes;
+    size_t      count;
+    int32_t     tokens, i;
+
+    if (!kind || !krait_model_text(model, "tokenizer.ggml.tokens"))
+        return;
+    label("tokenizer");
+    show_text(stdout, kind, strlen(kind), 40);
+    tokens = count_tokens(model);
+    if (tokens == 0)
+        printf(", whose tokens are not known here");
+    else
+        printf(", %d tokens", (int)tokens);
+    print_special(model);
+    putchar('\n');
+    for (i = 0; i < FIRST_TOKENS && krait_token_bytes(model, i, &bytes, &count) == KRAIT_OK; i++) {
+        label(i ? "" : "first tokens");
+        printf("%d \"", (int)i);
+        show_text(stdout, bytes, count, 40);
+        printf("\"\n");
+    }
+}
+
 static void print_tensors(const krait_model *model)
 {
     krait_tensor tensor;
@@ -158,6 +214,7 @@ static void print_all(const krait_model *model, const struct info_args *args,
     print_text(model, "name", "general.name");
     print_text(model, "architecture", "general.architecture");
     print_numbers(model);
+    print_vocabulary(model);
     print_text(model, "kernels", "krait.kernels");
     label("model id");
     printf("%016" PRIx64 "\n", krait_model_id(model));
@@ -235,6 +292,8 @@ static void json_all(const krait_model *model, const struct info_args *args,
     json_text("name", krait_model_text(model, "general.name"));
     json_text("architecture", krait_model_text(model, "general.architecture"));
     json_text("kernels", krait_model_text(model, "krait.kernels"));
+    json_text("tokenizer", krait_model_text(model, "tokenizer.ggml.model"));
+    printf("  \"tokens\": %d,\n", (int)count_tokens(model));
     for (i = 0; i < NUMBERS; i++)
         printf("  \"%s\": %" PRId64 ",\n", numbers[i].json,
                model_number(model, numbers[i].key));

@@ -166,7 +166,7 @@ static void plain_rms_norm(float *y, const float *x, const float *w, float eps, 
                 sum[j] = sum[j] + sum[j + half];
         factor = 1.0f / kr_sqrt(sum[0] / (float)width + eps);
         for (size_t k = 0; k < width; k++)
-            y[k] = x[k] * factor * w[k];
+            y[k] = w ? x[k] * factor * w[k] : x[k] * factor;
     }
 }
 

@@ -441,10 +441,13 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
         float  factor = 1.0f / kr_sqrt(KR_NAME(sum_squares)(x, width) / (float)width + eps);
         size_t k = 0;
 
-        for (; k + KR_V <= width; k += KR_V)
-            V_STORE(y + k, V_MUL(V_MUL(V_LOAD(x + k), V_SET(factor)), V_LOAD(w + k)));
+        for (; k + KR_V <= width; k += KR_V) {
+            V z = V_MUL(V_LOAD(x + k), V_SET(factor));
+
+            V_STORE(y + k, w ? V_MUL(z, V_LOAD(w + k)) : z);
+        }
         for (; k < width; k++)
-            y[k] = x[k] * factor * w[k];
+            y[k] = w ? x[k] * factor * w[k] : x[k] * factor;
     }
 }
 

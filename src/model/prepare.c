@@ -28,7 +28,7 @@ float kr_source_float(int32_t type, const unsigned char *data, uint64_t i)
 /* Do the file's own bytes serve? */
 static int prepare_in_place(const kr_loading *loading, const kr_bound *bound)
 {
-    int stays = loading->file.bytes != NULL || (loading->options->flags & KRAIT_OPEN_BORROW);
+    int stays = loading->model->n_files > 0 || (loading->options->flags & KRAIT_OPEN_BORROW);
 
     return bound->panels && stays && (uintptr_t)bound->data % KR_ALIGN == 0;
 }

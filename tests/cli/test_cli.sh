@@ -361,5 +361,56 @@ cp "$work/f32.gguf" "$work/keep.gguf"
 run convert "$work/bad.gguf" "$work/keep.gguf"
 check "convert: a failure keeps what was there" same f32.gguf keep.gguf
 
+# ---- vocabularies -----------------------------------------------------------------
+
+# le BYTES VALUE: little-endian.  text WORDS, key NAME TYPE: as GGUF has them.
+le() {
+    n=$1 v=$2
+    while [ "$n" -gt 0 ]; do
+        printf "\\$(printf %03o $((v % 256)))"
+        n=$((n - 1)) v=$((v / 256))
+    done
+}
+text() { le 8 "$(printf %s "$1" | wc -c)"; printf %s "$1"; }
+key()  { text "$1"; le 4 "$2"; }
+
+# A tree over 7 tokens of which 5 are in the vocabulary; token n is followed by token 0.
+tree='{"model_type":"krait","version":1,"input":{"tokens":7},"tree":{"sequence":[
+{"embed":{"width":1,"weights":{"weight":"e"}}},{"linear":{"width":7,"weights":{"weight":"e"}}}]}}'
+{
+    printf GGUF; le 4 3; le 8 1; le 8 7
+    key general.architecture 8; text krait
+    key krait.description 8; text "$tree"
+    key tokenizer.ggml.model 8; text llama
+    key tokenizer.ggml.tokens 9; le 4 8; le 8 5
+    text ' one'; text '▁two'; text '<0x0A>'; text "$(printf '\033[2J')"; text five
+    key tokenizer.ggml.token_type 9; le 4 5; le 8 5
+    le 4 1; le 4 1; le 4 6; le 4 1; le 4 1
+    key tokenizer.ggml.bos_token_id 4; le 4 3
+    key tokenizer.ggml.eos_token_id 4; le 4 4
+    text e; le 4 2; le 8 1; le 8 7; le 4 0; le 8 0
+} >"$work/head"
+{
+    cat "$work/head"
+    le $(((32 - $(size "$work/head") % 32) % 32)) 0
+    # 2.0, 1.0 and so on: the logits of token 0 are the highest, since 2 has the greatest square.
+    for one in 64 63 63 63 63 63 63; do le 2 0; le 1 $((one == 63 ? 128 : 0)); le 1 "$one"; done
+} >"$work/words.gguf"
+run info "$work/words.gguf"
+ends "info: a vocabulary" 0 "llama, 5 tokens; bos 3, eos 4"
+check "info: tokens" has out '1 " two"'
+check "info: a byte token" has out '2 "\n"'
+check "info: nothing steers the terminal" has out '3 "\x1b[2J"'
+run info "$work/words.gguf" --json
+check "info --json: a vocabulary" has out '"tokens": 5'
+run generate "$work/words.gguf" --prompt-ids 1,6 --echo --tokens 3 --temperature 0 --quiet
+ends "generate: with a vocabulary" 0
+check "generate: its text" [ "$(cat "$work/out")" = " two one one one" ]
+run generate "$work/words.gguf" --prompt x
+ends "generate: a prompt that cannot be encoded" 1 "--prompt-ids"
+run convert "$work/words.gguf" "$work/words-too.gguf"
+run info "$work/words-too.gguf"
+ends "convert: a vocabulary goes over" 0 "llama, 5 tokens; bos 3, eos 4"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -269,6 +269,22 @@ TEST(kernels_selective_equals_plain)
     with_tables(check_selective);
 }
 
+/* Without weights, in place: what weights of 1 give. */
+static void check_bare_rms_norm(const kr_kernels *k, const float *x, size_t width)
+{
+    size_t count = 3 * width;
+    float *y = copy_of(x, count), *expected = copy_of(x, count), *ones = copy_of(x, width);
+
+    for (size_t i = 0; i < width; i++)
+        ones[i] = 1;
+    k->rms_norm(y, y, NULL, 1e-6f, 3, width);
+    kr_kernels_plain.rms_norm(expected, x, NULL, 1e-6f, 3, width);
+    CHECK(equal(y, expected, count));
+    k->rms_norm(y, x, ones, 1e-6f, 3, width);
+    CHECK(equal(y, expected, count));
+    release(y), release(expected), release(ones);
+}
+
 static void check_rows(const kr_kernels *k)
 {
     kr_random random = kr_random_from(5);
@@ -281,6 +297,7 @@ static void check_rows(const kr_kernels *k)
         k->rms_norm(y, x, w, 1e-5f, 3, width);
         kr_kernels_plain.rms_norm(expected, x, w, 1e-5f, 3, width);
         CHECK(equal(y, expected, count));
+        check_bare_rms_norm(k, x, width);
         k->add(y, x, count);
         kr_kernels_plain.add(expected, x, count);
         CHECK(equal(y, expected, count));
