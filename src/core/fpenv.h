@@ -29,20 +29,27 @@ KR_INLINE void kr_fpenv_leave(kr_fpenv host)
 
 #elif defined(__aarch64__) && defined(__GNUC__)
 
-typedef uint64_t kr_fpenv;
+typedef struct kr_fpenv { uint64_t control, flags; } kr_fpenv;
+
+KR_INLINE void kr_fpenv_set(kr_fpenv env)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(env.control) : "memory");
+    __asm__ volatile("msr fpsr, %0" : : "r"(env.flags) : "memory");
+}
 
 KR_INLINE kr_fpenv kr_fpenv_enter(void)
 {
-    uint64_t host, ours = 0;            /* FPCR */
+    kr_fpenv host, ours = { 0, 0 };     /* nearest, no FZ, no traps, no alternative halves */
 
-    __asm__ volatile("mrs %0, fpcr" : "=r"(host) : : "memory");
-    __asm__ volatile("msr fpcr, %0" : : "r"(ours) : "memory");
+    __asm__ volatile("mrs %0, fpcr" : "=r"(host.control) : : "memory");
+    __asm__ volatile("mrs %0, fpsr" : "=r"(host.flags) : : "memory");
+    kr_fpenv_set(ours);
     return host;
 }
 
 KR_INLINE void kr_fpenv_leave(kr_fpenv host)
 {
-    __asm__ volatile("msr fpcr, %0" : : "r"(host) : "memory");
+    kr_fpenv_set(host);
 }
 
 #else

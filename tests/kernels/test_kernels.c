@@ -17,7 +17,7 @@
 
 enum { GUARD = 64 };
 
-static const char *const tables[] = { "avx512", "avx2" };
+static const char *const tables[] = { "avx512", "avx2", "neon_dot", "neon" };
 
 /* Runs 'check' for every table but plain; says which are not on this CPU. */
 static void with_tables(void (*check)(const kr_kernels *k))
