@@ -9,7 +9,31 @@
 
 #include "core/build.h"
 
-#if (defined(__x86_64__) || defined(__SSE__)) && defined(__GNUC__)
+#if defined(__i386__) && defined(__SSE__) && defined(__GNUC__)
+
+/* Conversions of 64-bit integers go through the x87 there, so that its settings count as well. */
+typedef struct kr_fpenv { uint32_t sse, x87[7]; } kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    uint32_t ours = 0x1f80;
+    uint16_t x87 = 0x37f;               /* all masked, nearest, 64 bits of mantissa */
+    kr_fpenv host;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(host.sse) : : "memory");
+    __asm__ volatile("fnstenv %0" : "=m"(host.x87) : : "memory");
+    __asm__ volatile("ldmxcsr %0" : : "m"(ours) : "memory");
+    __asm__ volatile("fldcw %0" : : "m"(x87) : "memory");
+    return host;
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(host.sse) : "memory");
+    __asm__ volatile("fldenv %0" : : "m"(host.x87) : "memory");
+}
+
+#elif defined(__x86_64__) && defined(__GNUC__)
 
 typedef uint32_t kr_fpenv;
 
