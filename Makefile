@@ -12,6 +12,8 @@
 #   OPENMP=1                 threads of its own for krait_run()
 #   SAN=address,undefined    build under sanitizers
 #   O=dir                    there instead of .build/ and lib/
+#   RUN=program              what runs the tests of another machine: with
+#                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -146,6 +148,7 @@ test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
 test: export COMPILE := $(COMPILE)
 test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
+test: export RUN     := $(RUN)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
 test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(call binaries,$(PROGRAMS) $(EXAMPLES))

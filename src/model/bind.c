@@ -141,9 +141,9 @@ static krait_status bind_type(kr_loading *loading, kr_bound *bound, const kr_jso
                        (int)source->type, source->type_name, source->name);
     if (json && (bound->panels || (bound->type == KR_TYPE_Q8_0 && kr_json_get(json, "transpose"))))
         return bind_wrong(loading, bound, source->name, "no part of a packed tensor can be taken");
-    if (bound->panels && (KR_BIG_ENDIAN || source->dimensions != 2))
+    if (bound->panels && source->dimensions != 2)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
-                       "tensor %.100s: panels cannot be used on this machine", source->name);
+                       "tensor %.100s: panels of what is no matrix", source->name);
     return KRAIT_OK;
 }
 

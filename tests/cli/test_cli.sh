@@ -6,6 +6,7 @@
 # here byte by byte: no Python.  Each check prints ok or FAILED.
 set -u
 krait=$1
+RUN=${RUN-}                     # what runs a program of another machine, as words
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/krait-cli.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -18,12 +19,12 @@ else
     mkdir "$model"
     # shellcheck disable=SC2086
     ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" || exit 1
-    "$work/make_tiny" "$model" || exit 1
+    $RUN "$work/make_tiny" "$model" || exit 1
 fi
 
 # run ARGUMENTS: the command; its output in $work/out and $work/err, then $status.
 run() {
-    "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
+    $RUN "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
 }
 
@@ -252,13 +253,13 @@ run run "$model" --input "$work/tokens.npy" --output "$work/no/such/x.npy"
 ends "an output that cannot be" 1 "cannot be written"
 ( trap '' XFSZ
   ulimit -f 1
-  "$krait" run "$model" --input "$work/tokens.npy" --output "$work/x.npy" 2>"$work/err" )
+  $RUN "$krait" run "$model" --input "$work/tokens.npy" --output "$work/x.npy" 2>"$work/err" )
 status=$?
 ends "an output that is cut off" 1 "cannot be written"
 check "an output that is cut off: nothing is left" gone "$work/x.npy"
 ( trap '' XFSZ
   ulimit -f 0
-  "$krait" run "$model" --input "$work/tokens.npy" --state-out "$work/x" 2>&1 ) |
+  $RUN "$krait" run "$model" --input "$work/tokens.npy" --state-out "$work/x" 2>&1 ) |
     cat >"$work/err"
 check "a state that is cut off: a complaint" has err "cannot be written"
 check "a state that is cut off: nothing is left" gone "$work/x"
@@ -314,21 +315,21 @@ run generate "$model" --prompt-ids -1;      ends "an id below 0" 1 "-1"
 run generate "$model" --prompt-file "$work/none"; ends "no such prompt" 1 "none"
 run generate "$model" --top-p 2;            ends "a top-p of 2" 1 "krait:"
 run generate "$model" --temperature -1;     ends "a temperature below 0" 1 "krait:"
-"$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
+$RUN "$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
 long=$!
 sleep 1
 kill -TERM $long
 finish $long
 ends "generate: interrupted" 1 "written:"
 if [ -e /dev/full ]; then
-    "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err" &
+    $RUN "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err" &
     finish $!
     ends "generate: a full disk" 1 "cannot be written"
 fi
 
 # ---- convert -----------------------------------------------------------------------
 
-id() { "$krait" info "$1" 2>/dev/null | sed -n 's/^  model id *//p'; }
+id() { $RUN "$krait" info "$1" 2>/dev/null | sed -n 's/^  model id *//p'; }
 run convert "$model" "$work/f32.gguf"
 ends "convert" 0
 check "convert: says the sizes" has err "% of"
