@@ -111,7 +111,7 @@ $(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
 
 $(B)/krait: $(call objects,$(CLI)) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
 
 $(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
 	@rm -f $@
@@ -121,15 +121,16 @@ $(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
 
-# A program of the tests may name flags for its linker in <name>.flags.
+# A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
+$(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
 $(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -o $@ $^ -lm
+	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
 # Rewritten only when their text is another, so that what depends on them is made again.
 $(B)/flags:   export TEXT = $(COMPILE) $(LINK)

@@ -159,6 +159,14 @@ for chunk in 1 2 5 1000; do
         --output "$work/b.npy"
     check "run: chunks of $chunk change nothing" same a.npy b.npy
 done
+for threads in 0 1 2 5; do
+    ran "run --threads $threads" --threads $threads --chunk 2 --input "$work/tokens.npy" \
+        --output "$work/b.npy"
+    check "run: $threads threads change nothing" same a.npy b.npy
+done
+run run "$model" --threads 1000 --input "$work/tokens.npy" --output "$work/x.npy"
+ends "run: too many threads" 1 "--threads 1000"
+check "run: too many threads: nothing is written" gone "$work/x.npy"
 ran "run --last" --last --input "$work/tokens.npy" --output "$work/b.npy"
 data "$work/a.npy" 1024 >"$work/a.last"
 data "$work/b.npy" 1024 >"$work/b.last"
@@ -283,6 +291,9 @@ check "generate --quiet" [ ! -s "$work/err" ]
 printf 'Hello' >"$work/prompt"
 run generate "$model" --tokens 20 --ids --prompt-file "$work/prompt" --chunk 2
 check "generate: a file as text" same out ids
+run generate "$model" --tokens 20 --ids --prompt Hello --threads 3 --quiet
+check "generate: threads change nothing" same out ids
+run generate "$model" --threads 257;    ends "generate: too many threads" 1 "--threads 257"
 run generate "$model" --tokens 20 --ids --prompt Hello --seed 2
 check "generate: another seed" sh -c "! cmp -s '$work/out' '$work/ids'"
 run generate "$model" --tokens 20 --ids --prompt Hello --top-k 40 --top-p 0.9 \
