@@ -99,6 +99,7 @@ static void threads_work_at_once(void)
     struct work w = { 0 };
 
     expect(pool_start(&w.pool, 3) == NULL, "pool_start");
+    usleep(50000);                      /* they sleep by now and have to be woken */
     pool_run(w.pool, meet, &w, 3);
     expect(atomic_load(&w.met) == 3, "three tasks of three threads did not run at once");
     pool_end(w.pool);
