@@ -210,7 +210,7 @@ static int prepare(struct writer *w, const struct generate_args *args)
     int                 bad = 0;
 
     if (pool_start_or_complain(&w->threads, args->threads)
-        || !(w->model = model_open(args->model)))
+        || !(w->model = model_open(args->model, 0)))
         return 1;
     vocabulary = model_number(w->model, KRAIT_VOCABULARY);
     w->width = w->choices = (size_t)model_number(w->model, KRAIT_OUT_WIDTH);

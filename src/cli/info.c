@@ -258,7 +258,7 @@ int command_info(int argc, char **argv)
 
     if (go != ARGS_GO)
         return go;
-    if (!(model = model_open(args.model)))
+    if (!(model = model_open(args.model, 0)))
         return EXIT_FAILED;
     if (args.hash)
         status = krait_model_hash(model, &hash);

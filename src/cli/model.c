@@ -13,7 +13,7 @@ static void warn(void *user, const char *text)
     complain(*path, "warning: %s", text);
 }
 
-krait_model *model_open(const char *path)
+krait_model *model_open(const char *path, int32_t flags)
 {
     krait_open_options options = { 0 };
     krait_model       *model = NULL;
@@ -22,6 +22,7 @@ krait_model *model_open(const char *path)
     progress           bar;
 
     options.size = sizeof options;
+    options.flags = flags;
     options.progress = progress_tick;
     options.progress_user = &bar;
     options.warn = warn;

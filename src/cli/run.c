@@ -156,7 +156,7 @@ static int do_run(struct job *job, const struct run_args *args)
     pool *threads;
     int   bad;
 
-    if (!(job->model = model_open(args->model)))
+    if (!(job->model = model_open(args->model, 0)))
         return 1;
     if (job_input(job, args->input, args->lanes))
         return 1;

@@ -89,7 +89,7 @@ run --help;                 ends "help" 0 "usage: krait"
 run;                        ends "no command" 2 "usage: krait"
 run frobnicate;             ends "unknown command" 2 "frobnicate"
 run --frobnicate;           ends "unknown option before a command" 2 "--frobnicate"
-for command in info run generate convert; do
+for command in info run generate convert check; do
     run $command --help;            ends "$command --help" 0 "usage: krait $command"
     run $command --frobnicate;      ends "$command: an unknown option" 2 "--frobnicate"
     check "$command: points to --help" has err "krait $command --help"
@@ -336,6 +336,20 @@ if [ -e /dev/full ]; then
     finish $!
     ends "generate: a full disk" 1 "cannot be written"
 fi
+
+# ---- check --------------------------------------------------------------------------
+
+run check "$model"
+ends "check" 0 " promises held, 0 broken"
+check "check: recurrent by single steps" has out "single steps                   same bits"
+check "check: modes that are not there" has out "not there"
+run check "$model" --steps 3 --lanes 1 --seed 2
+ends "check: few rows" 0 "1 lane of 3 rows, seed 2"
+run check "$model" --steps 1
+ends "check: one row" 0 " 0 broken"
+run check "$model" --steps 0;       ends "check: no rows" 2 "--steps"
+run check "$model" --lanes 0;       ends "check: no lanes" 2 "--lanes"
+run check "$work/bad.gguf";         ends "check: a damaged file" 1 "bad.gguf"
 
 # ---- convert -----------------------------------------------------------------------
 

@@ -1,0 +1,420 @@
+/* trial.c - rows are gathered for each call and its output is put where it belongs. */
+#include "cli/trial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/show.h"
+
+/* ---- input ---- */
+
+/* 24 bits of splitmix64, as a number from -1 to 1. */
+static float next_number(uint64_t *random)
+{
+    uint64_t x = *random += 0x9e3779b97f4a7c15u;
+
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    return (float)(int32_t)(x >> 40) * 0x1p-23f - 1.0f;
+}
+
+static void fill_input(trial *t, uint64_t seed)
+{
+    size_t   rows = t->lanes * t->steps, i;
+    int64_t  vocabulary = model_number(t->model, KRAIT_VOCABULARY);
+    uint64_t random = seed;
+
+    for (i = 0; t->tokens && i < rows; i++)
+        t->tokens[i] = (int32_t)((double)(next_number(&random) + 1.0f) / 2
+                                 * (double)vocabulary);
+    for (i = 0; t->features && i < rows * t->in_width; i++)
+        t->features[i] = 2 * next_number(&random);
+    for (i = 0; i < rows; i++)
+        t->dt[i] = 1.0f + next_number(&random) / 2;
+}
+
+static void *room_for(size_t count, size_t each)
+{
+    return each && count > SIZE_MAX / 8 / each ? NULL : calloc(count + 1, each);
+}
+
+/* Of one lane, in all parts. */
+static size_t count_numbers(const krait_model *model)
+{
+    krait_part part = { 0 };
+    size_t     index, numbers = 0, count;
+    int        d;
+
+    part.size = sizeof part;
+    for (index = 0; krait_part_info(model, index, &part) == KRAIT_OK; index++) {
+        for (count = 1, d = 0; d < part.dimensions && d < 4; d++)
+            count *= (size_t)part.shape[d];
+        numbers += count;
+    }
+    return numbers;
+}
+
+int trial_begin(trial *t, uint64_t seed)
+{
+    size_t rows = t->lanes * t->steps;
+    int    tokens = model_number(t->model, KRAIT_TAKES_TOKENS) != 0;
+
+    t->in_width = (size_t)model_number(t->model, KRAIT_IN_WIDTH);
+    t->out_width = (size_t)model_number(t->model, KRAIT_OUT_WIDTH);
+    t->whole = model_number(t->model, KRAIT_WHOLE_SEQUENCE) != 0;
+    t->can_step = model_number(t->model, KRAIT_CAN_STEP) != 0;
+    t->numbers = count_numbers(t->model);
+    t->room = t->steps;
+    t->tokens = tokens ? room_for(rows, sizeof *t->tokens) : NULL;
+    t->features = tokens ? NULL : room_for(rows, t->in_width * sizeof *t->features);
+    t->dt = room_for(rows, sizeof *t->dt);
+    t->call.tokens = room_for(2 * rows, sizeof *t->call.tokens);
+    t->call.features = tokens ? NULL : room_for(2 * rows, t->in_width * sizeof(float));
+    t->call.dt = room_for(2 * rows, sizeof *t->call.dt);
+    t->call.reset = room_for(2 * rows, 1);
+    t->call.rows = room_for(2 * t->lanes * t->room, t->out_width * sizeof(float));
+    t->call.counts = room_for(t->lanes, sizeof *t->call.counts);
+    if ((!t->tokens && !t->features) || !t->dt || !t->call.tokens || !t->call.dt
+        || !t->call.reset || !t->call.rows || !t->call.counts
+        || (!tokens && !t->call.features))
+        return complain(NULL, "no memory for %lu rows", (unsigned long)rows);
+    fill_input(t, seed);
+    return 0;
+}
+
+void trial_end(trial *t)
+{
+    free(t->tokens);
+    free(t->features);
+    free(t->dt);
+    free(t->call.tokens);
+    free(t->call.features);
+    free(t->call.dt);
+    free(t->call.reset);
+    free(t->call.rows);
+    free(t->call.counts);
+}
+
+int outcome_begin(const trial *t, outcome *o)
+{
+    memset(o, 0, sizeof *o);
+    o->rows = room_for(t->lanes * t->room, t->out_width * sizeof(float));
+    o->memory = room_for(t->lanes, t->numbers * sizeof(float));
+    o->counts = room_for(t->lanes, sizeof *o->counts);
+    if (o->rows && o->memory && o->counts)
+        return 0;
+    outcome_end(o);
+    return complain(NULL, "out of memory");
+}
+
+void outcome_end(outcome *o)
+{
+    free(o->rows);
+    free(o->memory);
+    free(o->counts);
+    memset(o, 0, sizeof *o);
+}
+
+/* ---- running ---- */
+
+/* One state's way through the rows. */
+typedef struct walk {
+    trial             *trial;
+    const way         *way;
+    const krait_model *model;
+    krait_state       *state;
+    int32_t            mode;
+    size_t             lane, lanes;     /* the trial's that the state has */
+    outcome           *outcome;
+    krait_message     *message;
+    size_t             calls;           /* of krait_run() so far */
+} walk;
+
+static void run_backwards(void *user, krait_task_fn task, void *argument, size_t count)
+{
+    (void)user;
+    while (count-- > 0)
+        task(argument, count);
+}
+
+static int32_t tick(void *user, uint64_t done, uint64_t total)
+{
+    walk *k = user;
+
+    (void)total;
+    return progress_tick(&k->trial->bar, k->trial->done + done * k->lanes, k->trial->total);
+}
+
+static krait_status make_state(const walk *k, size_t rows, krait_state **state)
+{
+    krait_state_options o = { 0 };
+
+    o.size = sizeof o;
+    o.lanes = (uint32_t)k->lanes;
+    o.chunk = k->way->chunk ? k->way->chunk : (uint32_t)rows;
+    o.tasks = k->way->how & (WAY_THREADS | WAY_BACKWARDS) ? 2 : 1;
+    o.max_steps = k->trial->whole ? (uint32_t)k->trial->steps : 0;
+    return krait_state_create(state, k->model, &o, NULL);
+}
+
+/* Rows from .. from + n - 1 of each lane, of all rows twice, side by side. */
+static void gather(const walk *k, size_t from, size_t n)
+{
+    trial *t = k->trial;
+    size_t lane, i, width = t->in_width;
+
+    for (lane = 0; lane < k->lanes; lane++)
+        for (i = 0; i < n; i++) {
+            size_t to = lane * n + i;
+            size_t row = (k->lane + lane) * t->steps + (from + i) % t->steps;
+
+            if (t->tokens)
+                t->call.tokens[to] = t->tokens[row];
+            else
+                memcpy(t->call.features + to * width, t->features + row * width,
+                       width * sizeof(float));
+            t->call.dt[to] = t->dt[row];
+            t->call.reset[to] = (k->way->how & WAY_EPISODE) && from + i == t->steps;
+        }
+}
+
+/* The second time's rows over the first one's. */
+static void scatter(const walk *k, size_t from, size_t n)
+{
+    const trial *t = k->trial;
+    size_t       lane, i, width = t->out_width;
+    size_t       rows = k->way->how & WAY_LAST ? 1 : n;
+
+    for (lane = 0; lane < k->lanes; lane++)
+        for (i = n - rows; i < n; i++)
+            memcpy(k->outcome->rows
+                       + ((k->lane + lane) * t->room + (from + i) % t->steps) * width,
+                   t->call.rows + (lane * rows + i - (n - rows)) * width,
+                   width * sizeof(float));
+    for (lane = 0; lane < k->lanes; lane++)
+        k->outcome->counts[k->lane + lane] = t->steps;
+}
+
+static krait_status call_run(walk *k, size_t n)
+{
+    trial       *t = k->trial;
+    krait_input  input = { 0 };
+    krait_output output = { 0 };
+    krait_status status;
+
+    input.size = sizeof input;
+    input.steps = n;
+    input.tokens = t->tokens ? t->call.tokens : NULL;
+    input.features = t->tokens ? NULL : t->call.features;
+    input.dt = t->with_dt ? t->call.dt : NULL;
+    input.reset = k->way->how & WAY_EPISODE ? t->call.reset : NULL;
+    input.mode = k->mode;
+    input.progress = tick;
+    input.progress_user = k;
+    if (k->way->how & WAY_THREADS)
+        pool_serve(t->two, &input);
+    if (k->way->how & WAY_BACKWARDS)
+        input.parallel = run_backwards;
+    output.size = sizeof output;
+    output.rows = t->call.rows;
+    output.capacity = 2 * t->lanes * t->room * t->out_width;
+    output.which = k->way->how & WAY_LAST ? KRAIT_ROWS_LAST : KRAIT_ROWS_ALL;
+    status = krait_run(k->model, k->state, &input, &output, k->message);
+    k->outcome->mode = k->calls++ == 0 || k->outcome->mode == output.mode_used
+                           ? output.mode_used : KRAIT_AUTO;
+    return status;
+}
+
+static krait_status call_step(walk *k)
+{
+    const trial *t = k->trial;
+
+    k->outcome->mode = KRAIT_RECURRENT;
+    return t->tokens ? krait_step_tokens(k->model, k->state, t->call.tokens, t->call.rows)
+                     : krait_step(k->model, k->state, t->call.features, t->call.rows);
+}
+
+/* The state saved, and loaded into one of another chunk that takes its place. */
+static krait_status save_and_load(walk *k)
+{
+    krait_state *other = NULL;
+    krait_status status;
+    size_t       bytes = 0;
+    char        *saved = NULL;
+
+    status = krait_state_save(k->model, k->state, KRAIT_ALL_LANES, NULL, 0, &bytes);
+    if (status == KRAIT_OK && !(saved = malloc(bytes + 1)))
+        status = KRAIT_ERR_MEMORY;
+    if (status == KRAIT_OK)
+        status = krait_state_save(k->model, k->state, KRAIT_ALL_LANES, saved, bytes, &bytes);
+    if (status == KRAIT_OK)
+        status = make_state(k, 17, &other);
+    if (status == KRAIT_OK)
+        status = krait_state_load(k->model, other, KRAIT_ALL_LANES, saved, bytes, k->message);
+    free(saved);
+    krait_state_destroy(status == KRAIT_OK ? k->state : other, NULL);
+    if (status == KRAIT_OK)
+        k->state = other;
+    return status;
+}
+
+/* What has to happen before row 'from'; *end is where the call before it has to end. */
+static krait_status between(walk *k, size_t from, size_t *end)
+{
+    size_t steps = k->trial->steps, half = steps / 2;
+
+    if (k->way->how & WAY_SAVED) {
+        *end = from < half ? half : *end;
+        return from == half && half > 0 ? save_and_load(k) : KRAIT_OK;
+    }
+    if (k->way->how & WAY_RESET) {
+        *end = from < steps ? steps : *end;
+        if (from == steps)
+            return krait_state_reset(k->model, k->state, KRAIT_ALL_LANES);
+    }
+    return KRAIT_OK;
+}
+
+static krait_status read_memory(const walk *k)
+{
+    const trial *t = k->trial;
+    krait_part   part = { 0 };
+    krait_status status = KRAIT_OK;
+    size_t       index, lane, at = 0, count;
+    int          d;
+
+    part.size = sizeof part;
+    for (index = 0; status == KRAIT_OK
+                    && krait_part_info(k->model, index, &part) == KRAIT_OK; index++) {
+        for (count = 1, d = 0; d < part.dimensions && d < 4; d++)
+            count *= (size_t)part.shape[d];
+        for (lane = 0; lane < k->lanes && status == KRAIT_OK; lane++)
+            status = krait_part_read(k->model, k->state, index, (int32_t)lane,
+                                     k->outcome->memory + (k->lane + lane) * t->numbers + at,
+                                     count);
+        at += count;
+    }
+    return status;
+}
+
+static krait_status walk_rows(walk *k)
+{
+    trial       *t = k->trial;
+    int          twice = (k->way->how & (WAY_RESET | WAY_EPISODE)) != 0;
+    size_t       rows = twice ? 2 * t->steps : t->steps, from, n;
+    krait_status status = make_state(k, rows, &k->state);
+
+    for (from = 0; from < rows && status == KRAIT_OK; from += n) {
+        size_t end = rows;
+
+        if ((status = between(k, from, &end)) != KRAIT_OK)
+            break;
+        n = k->way->cut && k->way->cut < end - from ? k->way->cut : end - from;
+        gather(k, from, n);
+        status = k->way->how & WAY_STEP ? call_step(k) : call_run(k, n);
+        if (status == KRAIT_OK)
+            scatter(k, from, n);
+        t->done += n * k->lanes;
+        if (status == KRAIT_OK && progress_tick(&t->bar, t->done, t->total))
+            status = KRAIT_ERR_CANCELLED;
+    }
+    if (status == KRAIT_OK)
+        status = read_memory(k);
+    krait_state_destroy(k->state, NULL);
+    return status;
+}
+
+krait_status trial_run(trial *t, const way *w, int32_t mode, outcome *o, krait_message *message)
+{
+    walk         k = { t, w, NULL, NULL, mode, 0, 0, o, message, 0 };
+    krait_status status = KRAIT_OK;
+    int          alone = (w->how & WAY_ALONE) != 0;
+
+    message->text[0] = '\0';
+    k.model = w->how & WAY_PLAIN ? t->plain : t->model;
+    k.lanes = alone ? 1 : t->lanes;
+    o->first = w->how & WAY_LAST ? t->steps - 1 : 0;
+    for (k.lane = 0; k.lane < t->lanes && status == KRAIT_OK; k.lane += k.lanes) {
+        k.state = NULL;
+        status = walk_rows(&k);
+    }
+    return status;
+}
+
+/* ---- comparing ---- */
+
+static int same_bits(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+/* Adds to *d; *most is the largest magnitude that is finite. */
+static void compare(distance *d, double *most, const float *reference, const float *x,
+                    size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        double apart = fabs((double)reference[i] - (double)x[i]);
+
+        if (isfinite(reference[i]) && fabs((double)reference[i]) > *most)
+            *most = fabs((double)reference[i]);
+        if (same_bits(reference[i], x[i]))
+            continue;
+        d->same = 0;
+        if (!(apart <= d->apart))       /* NaN too, which then stays */
+            d->apart = isnan(apart) ? INFINITY : apart;
+    }
+}
+
+static distance relative(distance d, double most)
+{
+    if (d.apart > 0 && most > 0)
+        d.apart /= most;
+    return d;
+}
+
+distance trial_rows_apart(const trial *t, const outcome *reference, const outcome *o)
+{
+    distance d = { 1, 0 };
+    double   most = 0;
+    size_t   lane, width = t->out_width;
+
+    for (lane = 0; lane < t->lanes; lane++) {
+        size_t at = (lane * t->room + o->first) * width, count = reference->counts[lane];
+
+        if (o->counts[lane] != count) {
+            d.same = 0;
+            d.apart = INFINITY;
+        } else if (count > o->first) {
+            compare(&d, &most, reference->rows + at, o->rows + at,
+                    (count - o->first) * width);
+        }
+    }
+    return relative(d, most);
+}
+
+distance trial_memory_apart(const trial *t, const outcome *reference, const outcome *o)
+{
+    distance d = { 1, 0 };
+    double   most = 0;
+
+    compare(&d, &most, reference->memory, o->memory, t->lanes * t->numbers);
+    return relative(d, most);
+}
+
+void trial_scale(const trial *t, const outcome *o, double *rows, double *memory)
+{
+    distance d = { 1, 0 };
+    size_t   lane, at;
+
+    *rows = *memory = 0;
+    for (lane = 0; lane < t->lanes; lane++) {
+        at = lane * t->room * t->out_width;
+        compare(&d, rows, o->rows + at, o->rows + at, o->counts[lane] * t->out_width);
+    }
+    compare(&d, memory, o->memory, o->memory, t->lanes * t->numbers);
+}
