@@ -109,7 +109,11 @@ $(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
 	$(Q)$(LINK) -shared -Wl,-soname,libkrait.so.$(ABI) -Wl,--version-script=src/krait.map \
 		$(DEFS) -o $@ $(filter %.o,$^) -lm
 
-$(B)/krait: $(call objects,$(CLI)) $(STATIC)
+$(B)/command.a: $(call objects,$(filter-out %/main.c,$(CLI))) $(B)/sources
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/krait: $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
 
@@ -124,6 +128,7 @@ $(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 # A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
 $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
+$(call binaries,$(BENCHES)): $(B)/command.a
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm

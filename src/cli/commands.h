@@ -16,6 +16,7 @@ int command_run(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_convert(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_bench(int argc, char **argv);
 
 /* krait_model_open() with KRAIT_OPEN_... and a progress bar; NULL after a complaint. */
 krait_model *model_open(const char *path, int32_t flags);

@@ -20,6 +20,7 @@ static const struct {
     { "generate", command_generate, "write text, token by token" },
     { "convert", command_convert, "make a GGUF file, also in smaller types" },
     { "check", command_check, "run every mode and cut against each other" },
+    { "bench", command_bench, "measure how fast a model runs here" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

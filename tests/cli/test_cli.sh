@@ -89,7 +89,7 @@ run --help;                 ends "help" 0 "usage: krait"
 run;                        ends "no command" 2 "usage: krait"
 run frobnicate;             ends "unknown command" 2 "frobnicate"
 run --frobnicate;           ends "unknown option before a command" 2 "--frobnicate"
-for command in info run generate convert check; do
+for command in info run generate convert check bench; do
     run $command --help;            ends "$command --help" 0 "usage: krait $command"
     run $command --frobnicate;      ends "$command: an unknown option" 2 "--frobnicate"
     check "$command: points to --help" has err "krait $command --help"
@@ -350,6 +350,31 @@ ends "check: one row" 0 " 0 broken"
 run check "$model" --steps 0;       ends "check: no rows" 2 "--steps"
 run check "$model" --lanes 0;       ends "check: no lanes" 2 "--lanes"
 run check "$work/bad.gguf";         ends "check: a damaged file" 1 "bad.gguf"
+
+# ---- bench --------------------------------------------------------------------------
+
+run bench "$model" --lanes 1,3 --threads 1,2 --rows 20 --seconds 0
+ends "bench" 0 "prefill rows/s"
+check "bench: a line for each" [ "$(grep -c '^ *[12]  *[13]  *[0-9.]*  *[0-9.]*  *[0-9.]*  ' "$work/out")" -eq 4 ]
+check "bench: figures above 0" sh -c "! grep -q '  0\.0  ' '$work/out'"
+run bench "$model" --lanes 1,3 --threads 2 --rows 20 --seconds 0 --json
+ends "bench --json" 0 '"decode_rows_per_second"'
+check "bench --json: threads and lanes" has out '"threads": 2, "lanes": 3,'
+check "bench --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
+for list in 0 1, x 1,x '1;2' ,1 1,,2 '' 99999999999999999999 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
+    run bench "$model" --lanes "$list"; ends "bench: no lanes are '$list'" 2 "--lanes"
+done
+run bench "$model" --threads 1,-2;  ends "bench: threads below 0" 2 "--threads"
+run bench "$model" --threads 300;   ends "bench: too many threads" 1 "--threads 300"
+run bench "$model" --rows 0;        ends "bench: no rows" 2 "--rows"
+run bench "$model" --chunk 0;       ends "bench: no chunk" 2 "--chunk"
+run bench "$model" --seconds -1;    ends "bench: less than no time" 2 "--seconds"
+"$krait" bench "$model" --seconds 100 >"$work/out" 2>"$work/err" &
+long=$!
+sleep 1
+kill -TERM $long
+finish $long
+ends "bench: interrupted" 1 "interrupted"
 
 # ---- convert -----------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { MOST = 1000, ROUNDS = 3000 };
 
@@ -80,6 +81,13 @@ static void every_number_once(uint32_t threads)
     pool_end(w.pool);
 }
 
+static void sleep_for(long microseconds)
+{
+    struct timespec time = { 0, 1000 * microseconds };
+
+    nanosleep(&time, NULL);
+}
+
 /* Waits for the others to come, for two seconds: without threads nobody does. */
 static void meet(void *user, size_t i)
 {
@@ -89,7 +97,7 @@ static void meet(void *user, size_t i)
     (void)i;
     atomic_fetch_add(&w->at_once, 1);
     while (atomic_load(&w->at_once) < 3 && patience-- > 0)
-        usleep(100);
+        sleep_for(100);
     if (atomic_load(&w->at_once) == 3)
         atomic_fetch_add(&w->met, 1);
 }
@@ -99,7 +107,7 @@ static void threads_work_at_once(void)
     struct work w = { 0 };
 
     expect(pool_start(&w.pool, 3) == NULL, "pool_start");
-    usleep(50000);                      /* they sleep by now and have to be woken */
+    sleep_for(50000);                      /* they sleep by now and have to be woken */
     pool_run(w.pool, meet, &w, 3);
     expect(atomic_load(&w.met) == 3, "three tasks of three threads did not run at once");
     pool_end(w.pool);
