@@ -82,6 +82,7 @@ for source in examples/*.c; do
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
+stage command-tree tests/cli/test_tree.sh "$BUILD"
 stage command-check tests/cli/test_check.sh "$BUILD"
 stage one-file     tests/check_one_file.sh
 

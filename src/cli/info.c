@@ -74,8 +74,18 @@ static void label(const char *name)
 
 static int is_answer(int32_t key)
 {
-    return key == KRAIT_TAKES_TOKENS || key == KRAIT_CAN_STEP || key == KRAIT_USES_DT
-           || key == KRAIT_WHOLE_SEQUENCE;
+    return key == KRAIT_TAKES_TOKENS || key == KRAIT_USES_DT;
+}
+
+/* What people want to know of the two answers together. */
+static void print_steps(const krait_model *model)
+{
+    int whole = model_number(model, KRAIT_WHOLE_SEQUENCE) != 0;
+    int step = model_number(model, KRAIT_CAN_STEP) != 0;
+
+    label("runs");
+    printf("%s%s\n", whole ? "whole sequences only" : "any number of rows at a time",
+           step ? "" : ", cannot step");
 }
 
 static void print_numbers(const krait_model *model)
@@ -85,6 +95,12 @@ static void print_numbers(const krait_model *model)
     for (i = 0; i < NUMBERS; i++) {
         int64_t value = model_number(model, numbers[i].key);
 
+        if (numbers[i].key == KRAIT_CAN_STEP) {
+            print_steps(model);
+            continue;
+        }
+        if (numbers[i].key == KRAIT_WHOLE_SEQUENCE)
+            continue;           /* said already */
         label(numbers[i].name);
         if (is_answer(numbers[i].key))
             printf("%s\n", value ? "yes" : "no");
