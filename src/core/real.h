@@ -41,7 +41,8 @@ KR_INLINE float kr_fma(float a, float b, float c)
 }
 
 /* sqrt is an instruction or correctly rounded in every libm: the one function taken from there. */
-float kr_sqrt(float x);
+float  kr_sqrt(float x);
+double kr_sqrt_double(double x);
 
 /* Recurrent values below this become +0, by definition: they would decay into subnormals. */
 #define KR_TINY 0x1p-100f
@@ -49,6 +50,11 @@ float kr_sqrt(float x);
 KR_INLINE float kr_flush(float h)
 {
     return (h < 0 ? -h : h) < KR_TINY ? 0.0f : h;
+}
+
+KR_INLINE float kr_magnitude(float x)
+{
+    return kr_float_of(kr_bits_of(x) & 0x7fffffffu);
 }
 
 /*
@@ -122,6 +128,86 @@ KR_INLINE float kr_softplus(float x)
     float magnitude = x < 0 ? -x : x;
 
     return (0.0f > x ? 0.0f : x) + kr_log1p_unit(kr_expf(-magnitude));
+}
+
+/*
+ * tanh(x) = -m / (2 + m) where m = exp(-2 |x|) - 1 = 2^n (exp(r) - 1) + (2^n - 1): accurate next
+ * to zero, too.  Beyond 10 it is 1.
+ */
+#define KR_TANH_HIGH 10.0f
+
+KR_INLINE float kr_tanh(float x)
+{
+    float a = kr_magnitude(x), shifted, n, r, p, power, m;
+
+    a = -2.0f * (KR_TANH_HIGH < a ? KR_TANH_HIGH : a);
+    shifted = kr_fma(a, KR_LOG2_E, KR_ROUND);
+    n = shifted - KR_ROUND;
+    r = kr_fma(n, -KR_LN2_HIGH, a);
+    r = kr_fma(n, -KR_LN2_LOW, r);
+    p = kr_fma(KR_EXP_6, r, KR_EXP_5);
+    p = kr_fma(p, r, KR_EXP_4);
+    p = kr_fma(p, r, KR_EXP_3);
+    p = kr_fma(p, r, KR_EXP_2);
+    p = kr_fma(r * r, p, r);
+    power = kr_float_of((kr_bits_of(shifted) << 23) + 0x3f800000u);
+    m = kr_fma(power, p, power - 1.0f);
+    m = kr_magnitude(m) / (2.0f + m);
+    return kr_float_of(kr_bits_of(m) | (kr_bits_of(x) & 0x80000000u));
+}
+
+/*
+ * x Phi(x) = max(x, 0) - |x| Phi(-|x|), and Phi(-a) = exp(-a^2 / 2) P(a) / Q(a), where all
+ * coefficients are positive and nothing cancels.  a^2 is taken with its rounding error.  The
+ * exponential is flushed, so that far below zero it is +0 and not a subnormal number.
+ */
+#define KR_GELU_HIGH 12.0f
+#define KR_PHI_P0 0.5f
+#define KR_PHI_P1 0.432428177536f
+#define KR_PHI_P2 0.178915836546f
+#define KR_PHI_P3 0.0391839013426f
+#define KR_PHI_P4 0.00390274665207f
+#define KR_PHI_Q1 1.66274120374f
+#define KR_PHI_Q2 1.18450380396f
+#define KR_PHI_Q3 0.458071749177f
+#define KR_PHI_Q4 0.0982281577971f
+#define KR_PHI_Q5 0.00978255773066f
+
+KR_INLINE float kr_gelu(float x)
+{
+    float a = kr_magnitude(x), square, rest, e, p, q;
+
+    a = KR_GELU_HIGH < a ? KR_GELU_HIGH : a;
+    square = a * a;
+    rest = kr_fma(a, a, -square);
+    e = kr_expf(-0.5f * square);
+    e = kr_flush(kr_fma(e, -0.5f * rest, e));
+    p = kr_fma(KR_PHI_P4, a, KR_PHI_P3);
+    p = kr_fma(p, a, KR_PHI_P2);
+    p = kr_fma(p, a, KR_PHI_P1);
+    p = kr_fma(p, a, KR_PHI_P0);
+    q = kr_fma(KR_PHI_Q5, a, KR_PHI_Q4);
+    q = kr_fma(q, a, KR_PHI_Q3);
+    q = kr_fma(q, a, KR_PHI_Q2);
+    q = kr_fma(q, a, KR_PHI_Q1);
+    q = kr_fma(q, a, 1.0f);
+    return kr_fma(-e, a * p / q, 0.0f > x ? 0.0f : x);
+}
+
+/*
+ * 0.5 x (1 + tanh(u)) = x / (1 + exp(-2 u)) with 2 u = x (A + B x^2), in the same form:
+ * max(x, 0) - |x| e / (1 + e) with e = exp(-|2 u|), flushed.
+ */
+#define KR_GELU_A 1.5957691216057308f       /* 2 sqrt(2 / pi) */
+#define KR_GELU_B 0.07135481282548254f      /* 0.044715 times it */
+
+KR_INLINE float kr_gelu_tanh(float x)
+{
+    float a = kr_magnitude(x), e;
+
+    a = KR_GELU_HIGH < a ? KR_GELU_HIGH : a;
+    e = kr_flush(kr_expf(-a * kr_fma(KR_GELU_B, a * a, KR_GELU_A)));
+    return kr_fma(-e, a / (1.0f + e), 0.0f > x ? 0.0f : x);
 }
 
 /* exp in double for setting up, of products and sums alone: any machine, the same bits. */

@@ -70,7 +70,20 @@ typedef struct kr_selective {
     size_t       y_stride, rows, channels, states;
 } kr_selective;
 
-enum { KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_ACTIVATIONS };
+enum {
+    KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_TANH, KR_GELU, KR_GELU_TANH,
+    KR_ACTIVATIONS,
+    KR_NONE = KR_ACTIVATIONS    /* x itself; not for activate() */
+};
+
+/* y[r][c] = a[r][c] act(g[r][c]). */
+typedef struct kr_gate {
+    const float *a, *g;         /* [rows][width] */
+    size_t       a_stride, g_stride;
+    float       *y;
+    size_t       y_stride, rows, width;
+    int          kind;          /* KR_SILU, ..., KR_NONE */
+} kr_gate;
 
 typedef struct kr_kernels {
     const char *name;
@@ -84,10 +97,18 @@ typedef struct kr_kernels {
     void (*selective)(const kr_selective *p);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
+    /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */
+    void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t rows,
+                       size_t width);
     /* In place: KR_SILU, ... */
     void (*activate)(float *x, size_t count, int kind);
+    void (*gate)(const kr_gate *p);
     /* y += x */
     void (*add)(float *y, const float *x, size_t count);
+    /* y *= x */
+    void (*multiply)(float *y, const float *x, size_t count);
+    /* y[r][c] = x[r][c] w[c] + b[c], for dense rows; b: [width] or NULL; y may be x. */
+    void (*scale)(float *y, const float *x, const float *w, const float *b, size_t rows, size_t width);
 } kr_kernels;
 
 /* The table by that name if it is built in and this CPU has it, else NULL. */

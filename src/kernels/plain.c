@@ -170,13 +170,46 @@ static void plain_rms_norm(float *y, const float *x, const float *w, float eps, 
     }
 }
 
+static float plain_fold(float sum[KR_LANES])
+{
+    for (size_t half = KR_LANES / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            sum[j] = sum[j] + sum[j + half];
+    return sum[0];
+}
+
+/* Two sums as in rms_norm: of x for the mean, then of the squares of x - mean. */
+static void plain_layer_norm(float *y, const float *x, const float *w, const float *b, float eps,
+                             size_t rows, size_t width)
+{
+    for (; rows > 0; rows--, x += width, y += width) {
+        float sum[KR_LANES] = { 0 }, squares[KR_LANES] = { 0 }, mean, factor;
+
+        for (size_t k = 0; k < width; k++)
+            sum[k % KR_LANES] = sum[k % KR_LANES] + x[k];
+        mean = plain_fold(sum) / (float)width;
+        for (size_t k = 0; k < width; k++)
+            squares[k % KR_LANES] = kr_fma(x[k] - mean, x[k] - mean, squares[k % KR_LANES]);
+        factor = 1.0f / kr_sqrt(plain_fold(squares) / (float)width + eps);
+        for (size_t k = 0; k < width; k++) {
+            float z = (x[k] - mean) * factor;
+
+            y[k] = w && b ? kr_fma(z, w[k], b[k]) : w ? z * w[k] : b ? z + b[k] : z;
+        }
+    }
+}
+
 static float plain_activation(float x, int kind)
 {
     switch (kind) {
-    case KR_SILU:     return kr_silu(x);
-    case KR_SIGMOID:  return kr_sigmoid(x);
-    case KR_SOFTPLUS: return kr_softplus(x);
-    default:          return 0.0f > x ? 0.0f : x;
+    case KR_SILU:      return kr_silu(x);
+    case KR_SIGMOID:   return kr_sigmoid(x);
+    case KR_SOFTPLUS:  return kr_softplus(x);
+    case KR_RELU:      return 0.0f > x ? 0.0f : x;
+    case KR_TANH:      return kr_tanh(x);
+    case KR_GELU:      return kr_gelu(x);
+    case KR_GELU_TANH: return kr_gelu_tanh(x);
+    default:           return x;
     }
 }
 
@@ -186,14 +219,37 @@ static void plain_activate(float *x, size_t count, int kind)
         x[i] = plain_activation(x[i], kind);
 }
 
+static void plain_gate(const kr_gate *p)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->width; c++)
+            p->y[r * p->y_stride + c] = p->a[r * p->a_stride + c] *
+                                        plain_activation(p->g[r * p->g_stride + c], p->kind);
+}
+
 static void plain_add(float *y, const float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         y[i] = y[i] + x[i];
 }
 
+static void plain_multiply(float *y, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = y[i] * x[i];
+}
+
+static void plain_scale(float *y, const float *x, const float *w, const float *b, size_t rows,
+                        size_t width)
+{
+    for (; rows > 0; rows--, x += width, y += width)
+        for (size_t k = 0; k < width; k++)
+            y[k] = b ? kr_fma(x[k], w[k], b[k]) : x[k] * w[k];
+}
+
 const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
-    plain_quantize, plain_conv, plain_selective, plain_rms_norm, plain_activate, plain_add,
+    plain_quantize, plain_conv, plain_selective, plain_rms_norm, plain_layer_norm,
+    plain_activate, plain_gate, plain_add, plain_multiply, plain_scale,
 };

@@ -163,7 +163,8 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
 
 static uint64_t selftest_rows(const kr_kernels *k, uint64_t hash)
 {
-    float x[2 * ST_WIDTH], w[ST_WIDTH], y[2 * ST_WIDTH];
+    float   x[2 * ST_WIDTH], w[ST_WIDTH], y[2 * ST_WIDTH];
+    kr_gate gate = { w, x, 0, ST_WIDTH, y, ST_WIDTH, 2, ST_WIDTH, 0 };
 
     selftest_fill(x, 2 * ST_WIDTH, 11);
     selftest_fill(w, ST_WIDTH, 12);
@@ -171,6 +172,20 @@ static uint64_t selftest_rows(const kr_kernels *k, uint64_t hash)
     hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
     k->add(y, x, 2 * ST_WIDTH);
     hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    for (int given = 0; given < 4; given++) {
+        k->layer_norm(y, x, given & 1 ? w : NULL, given & 2 ? w + 1 : NULL, 1e-5f, 2, ST_WIDTH - 1);
+        hash = kr_hash_floats(hash, y, 2 * ST_WIDTH - 2);
+    }
+    k->scale(y, x, w, NULL, 2, ST_WIDTH);
+    hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    k->scale(y, x, w, x, 2, ST_WIDTH);
+    hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    k->multiply(y, x, 2 * ST_WIDTH);
+    hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    for (gate.kind = 0; gate.kind <= KR_NONE; gate.kind++) {
+        k->gate(&gate);
+        hash = kr_hash_floats(hash, y, 2 * ST_WIDTH);
+    }
     for (int kind = 0; kind < KR_ACTIVATIONS; kind++) {
         for (size_t i = 0; i < ST_WIDTH; i++)
             y[i] = i == 0 ? -0.0f : x[i] * (i < 20 ? 8.0f : 100.0f);

@@ -63,6 +63,51 @@ KR_INLINE V KR_NAME(v_softplus)(V x)
     return V_ADD(V_MAX(V_ZERO(), x), V_FMA(s, p, s));
 }
 
+KR_INLINE V KR_NAME(v_tanh)(V x)
+{
+    V a = V_MUL(V_SET(-2.0f), V_MIN(V_SET(KR_TANH_HIGH), V_ABS(x)));
+    V shifted = V_FMA(a, V_SET(KR_LOG2_E), V_SET(KR_ROUND)), n = V_SUB(shifted, V_SET(KR_ROUND));
+    V r = V_FMA(n, V_SET(-KR_LN2_LOW), V_FMA(n, V_SET(-KR_LN2_HIGH), a)), p, power, m;
+
+    p = V_FMA(V_SET(KR_EXP_6), r, V_SET(KR_EXP_5));
+    p = V_FMA(p, r, V_SET(KR_EXP_4));
+    p = V_FMA(p, r, V_SET(KR_EXP_3));
+    p = V_FMA(p, r, V_SET(KR_EXP_2));
+    p = V_FMA(V_MUL(r, r), p, r);
+    power = V_POWER(shifted);
+    m = V_FMA(power, p, V_SUB(power, V_SET(1.0f)));
+    return V_WITH_SIGN(V_DIV(V_ABS(m), V_ADD(V_SET(2.0f), m)), x);
+}
+
+KR_INLINE V KR_NAME(v_gelu)(V x)
+{
+    V a = V_MIN(V_SET(KR_GELU_HIGH), V_ABS(x)), square = V_MUL(a, a);
+    V rest = V_FMA(a, a, V_NEGATE(square)), e = KR_NAME(v_exp)(V_MUL(V_SET(-0.5f), square)), p, q;
+
+    e = V_FMA(e, V_MUL(V_SET(-0.5f), rest), e);
+    e = V_FLUSH(e, V_SET(KR_TINY));
+    p = V_FMA(V_SET(KR_PHI_P4), a, V_SET(KR_PHI_P3));
+    p = V_FMA(p, a, V_SET(KR_PHI_P2));
+    p = V_FMA(p, a, V_SET(KR_PHI_P1));
+    p = V_FMA(p, a, V_SET(KR_PHI_P0));
+    q = V_FMA(V_SET(KR_PHI_Q5), a, V_SET(KR_PHI_Q4));
+    q = V_FMA(q, a, V_SET(KR_PHI_Q3));
+    q = V_FMA(q, a, V_SET(KR_PHI_Q2));
+    q = V_FMA(q, a, V_SET(KR_PHI_Q1));
+    q = V_FMA(q, a, V_SET(1.0f));
+    return V_FMA(V_NEGATE(e), V_DIV(V_MUL(a, p), q), V_MAX(V_ZERO(), x));
+}
+
+KR_INLINE V KR_NAME(v_gelu_tanh)(V x)
+{
+    V a = V_MIN(V_SET(KR_GELU_HIGH), V_ABS(x)), e;
+
+    e = V_FMA(V_SET(KR_GELU_B), V_MUL(a, a), V_SET(KR_GELU_A));
+    e = KR_NAME(v_exp)(V_MUL(V_NEGATE(a), e));
+    e = V_FLUSH(e, V_SET(KR_TINY));
+    return V_FMA(V_NEGATE(e), V_DIV(a, V_ADD(V_SET(1.0f), e)), V_MAX(V_ZERO(), x));
+}
+
 /* n of KR_V numbers; n == KR_V is a constant where it matters and costs nothing. */
 KR_INLINE V KR_NAME(v_load)(const float *p, size_t n)
 {
@@ -403,50 +448,12 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
     }
 }
 
-KR_INLINE V KR_NAME(activation)(V x, const int kind)
-{
-    switch (kind) {
-    case KR_SILU:     return KR_NAME(v_silu)(x);
-    case KR_SIGMOID:  return KR_NAME(v_sigmoid)(x);
-    case KR_SOFTPLUS: return KR_NAME(v_softplus)(x);
-    default:          return V_MAX(V_ZERO(), x);
-    }
-}
-
-KR_INLINE void KR_NAME(activate_all)(float *x, size_t count, const int kind)
-{
-    size_t i = 0;
-
-    for (; i + KR_V <= count; i += KR_V)
-        V_STORE(x + i, KR_NAME(activation)(V_LOAD(x + i), kind));
-    if (i < count)
-        V_STORE_N(x + i, KR_NAME(activation)(V_LOAD_N(x + i, count - i), kind), count - i);
-}
-
-static void KR_NAME(activate)(float *x, size_t count, int kind)
-{
-    switch (kind) {
-    case KR_SILU:     KR_NAME(activate_all)(x, count, KR_SILU); break;
-    case KR_SIGMOID:  KR_NAME(activate_all)(x, count, KR_SIGMOID); break;
-    case KR_SOFTPLUS: KR_NAME(activate_all)(x, count, KR_SOFTPLUS); break;
-    default:          KR_NAME(activate_all)(x, count, KR_RELU); break;
-    }
-}
-
-static void KR_NAME(add)(float *y, const float *x, size_t count)
-{
-    size_t i = 0;
-
-    for (; i + KR_V <= count; i += KR_V)
-        V_STORE(y + i, V_ADD(V_LOAD(y + i), V_LOAD(x + i)));
-    for (; i < count; i++)
-        y[i] = y[i] + x[i];
-}
+#include "kernels/template_rows.h"
 
 #undef KR_TABLE
 #define KR_TABLE(text) { \
     text, \
     KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
-    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(rms_norm), KR_NAME(activate), \
-    KR_NAME(add) \
+    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(rms_norm), KR_NAME(layer_norm), \
+    KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }

@@ -20,6 +20,8 @@
 #define V_MIN(a, b)       _mm256_min_ps(a, b)
 #define V_MAX(a, b)       _mm256_max_ps(a, b)
 #define V_NEGATE(a)       _mm256_xor_ps(a, _mm256_set1_ps(-0.0f))
+/* a, which is not negative, with the sign of b */
+#define V_WITH_SIGN(a, b) _mm256_or_ps(a, _mm256_and_ps(b, _mm256_set1_ps(-0.0f)))
 #define V_ABS(a)          _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 /* 2^n for the integer n in the low bits of a (core/real.h, kr_expf) */
 #define V_POWER(a) \

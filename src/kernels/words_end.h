@@ -16,6 +16,7 @@
 #undef V_MAX
 #undef V_NEGATE
 #undef V_ABS
+#undef V_WITH_SIGN
 #undef V_POWER
 #undef V_FLUSH
 #undef V_HALF

@@ -7,7 +7,9 @@ typedef struct activation {
     int kind;                   /* KR_SILU, ... */
 } activation;
 
-static const char *const activation_kinds[] = { "silu", "sigmoid", "softplus", "relu", NULL };
+static const char *const activation_kinds[] = {      /* as in kernels.h */
+    "silu", "sigmoid", "softplus", "relu", "tanh", "gelu", "gelu_tanh", NULL
+};
 
 static const kr_option activation_options[] = {
     { "kind", KR_CHOICE, KR_AT(activation, kind), 0, 0, KR_REQUIRED, activation_kinds },

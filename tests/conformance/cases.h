@@ -93,6 +93,21 @@ static const krait_tree krait_trees[] = {
     { "halves", 0, 64, HALVES,          /* blocks of int8 activations with ties, and too small ones */
       HEAD "{\"features\":64},\"tree\":{\"linear\":{\"name\":\"only\",\"width\":20}}}",
       "only.weight 20 64" },
+    { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
+      HEAD "{\"features\":20},\"tree\":{\"sequence\":["
+      "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"
+      "{\"layer_norm\":{\"name\":\"norm\",\"eps\":0.002}},{\"activation\":{\"kind\":\"gelu\"}},"
+      "{\"linear\":{\"name\":\"b\",\"width\":70}},{\"glu\":{\"kind\":\"gelu\",\"gate\":\"first\"}},"
+      "{\"scale\":{\"name\":\"scaled\"}},{\"activation\":{\"kind\":\"tanh\"}},{\"layer_norm\":{}},"
+      "{\"residual\":{\"sequence\":[{\"linear\":{\"name\":\"c\",\"width\":70}},"
+      "{\"glu\":{\"kind\":\"gelu_tanh\"}},{\"scale\":{\"name\":\"small\"}},"
+      "{\"activation\":{\"kind\":\"gelu_tanh\"}}]}},{\"layer_norm\":{\"name\":\"half\",\"eps\":0}},"
+      "{\"linear\":{\"name\":\"d\",\"width\":72}},{\"glu\":{\"kind\":\"tanh\",\"gate\":\"first\"}},"
+      "{\"glu\":{\"kind\":\"none\"}},{\"linear\":{\"name\":\"e\",\"width\":52}},{\"glu\":{}},"
+      "{\"glu\":{\"kind\":\"relu\"}}]}}",
+      "a.weight 48 20;a.bias 48;norm.weight 24;norm.bias 24;b.weight 70 24;scaled.weight 35;"
+      "scaled.bias 35;9.c.weight 70 35;9.c.bias 70;9.small.weight 35;half.bias 35;d.weight 72 35;"
+      "d.bias 72;e.weight 52 18;e.bias 52" },
 };
 
 /* One line of the table: a model's name, the type of its weights. */
@@ -109,7 +124,7 @@ static const case_name case_names[] = {
     { "fading", KRAIT_F32 },    { "subnormal", KRAIT_F32 },
     { "bytes", KRAIT_F16 },     { "bytes", KRAIT_BF16 },    { "bytes", KRAIT_Q8_0 },
     { "filters", KRAIT_F16 },   { "filters", KRAIT_BF16 },  { "filters", KRAIT_Q8_0 },
-    { "halves", KRAIT_Q8_0 },
+    { "halves", KRAIT_Q8_0 },   { "gates", KRAIT_F32 },     { "gates", KRAIT_F16 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };

@@ -46,9 +46,18 @@ static float  our_sigmoid(float x)      { return kr_sigmoid(x); }
 static float  our_silu(float x)         { return kr_silu(x); }
 static float  our_softplus(float x)     { return kr_softplus(x); }
 static float  our_log1p(float x)        { return kr_log1p_unit(x); }
+static float  our_tanh(float x)         { return kr_tanh(x); }
+static float  our_gelu(float x)         { return kr_gelu(x); }
+static float  our_gelu_tanh(float x)    { return kr_gelu_tanh(x); }
+static double exact_gelu(double x)      { return 0.5 * x * erfc(-x * 0.70710678118654752440); }
 static double exact_sigmoid(double x)   { return 1 / (1 + exp(-x)); }
 static double exact_silu(double x)      { return x / (1 + exp(-x)); }
 static double exact_softplus(double x)  { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
+
+static double exact_gelu_tanh(double x)
+{
+    return x / (1 + exp(-2 * 0.79788456080286535588 * x * (1 + 0.044715 * x * x)));
+}
 
 /* Every 'stride'th float of one sign from the smallest magnitude to the largest. */
 static double sweep(const function *f, uint32_t sign, float low, float high, uint32_t stride, float *where)
@@ -95,6 +104,10 @@ TEST(real_errors)
         { "silu",     our_silu,     exact_silu,     -87.0f,     FLT_MAX,     2.40 },
         { "softplus", our_softplus, exact_softplus, -87.0f,     FLT_MAX,     2.90 },
         { "log1p",    our_log1p,    log1p,          0,          1,           1.99 },
+        { "tanh",     our_tanh,     tanh,           -FLT_MAX,   FLT_MAX,     2.60 },
+        { "gelu",     our_gelu,     exact_gelu,     -11.75f,    FLT_MAX,     6.50 },
+        { "gelu_tanh", our_gelu_tanh, exact_gelu_tanh, -1.0f,   FLT_MAX,     3.00 },
+        { "gelu_tanh", our_gelu_tanh, exact_gelu_tanh, -9.125f, -1.0f,       120 },
     };
 
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
@@ -119,6 +132,30 @@ TEST(real_exp_is_clamped)
     CHECK(kr_silu((float)INFINITY) == (float)INFINITY);
     CHECK(kr_softplus((float)INFINITY) == (float)INFINITY && kr_softplus(-(float)INFINITY) > 0);
     CHECK(kr_log1p_unit(0.0f) == 0.0f);
+}
+
+/* Odd, exact next to zero, 1 and 0 where they are; no subnormal numbers far below zero. */
+TEST(real_tanh_and_gelu_ends)
+{
+    const float far[] = { 12.0f, 88.0f, 1e3f, FLT_MAX, (float)INFINITY };
+    const float tiny[] = { 0.0f, 0x1p-149f, 0x1p-126f, 1e-30f, 1e-9f };
+
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        CHECK(kr_tanh(far[i]) == 1.0f && kr_tanh(-far[i]) == -1.0f);
+        CHECK(kr_gelu(far[i]) == far[i] && kr_gelu_tanh(far[i]) == far[i]);
+        CHECK(kr_gelu(-far[i]) == 0 && kr_gelu_tanh(-far[i]) == 0);
+    }
+    for (size_t i = 0; i < sizeof tiny / sizeof *tiny; i++) {
+        CHECK_INT(kr_bits_of(kr_tanh(tiny[i])), kr_bits_of(tiny[i]));
+        CHECK_INT(kr_bits_of(kr_tanh(-tiny[i])), kr_bits_of(-tiny[i]));
+    }
+    for (float x = 0x1p-20f; x < 16; x *= 1.01f)
+        CHECK(kr_tanh(-x) == -kr_tanh(x));
+    for (float x = -13.0f; x < -9.0f; x += 0x1p-10f) {
+        CHECK(kr_gelu(x) <= -FLT_MIN || kr_gelu(x) == 0);
+        CHECK(kr_gelu_tanh(x) <= -FLT_MIN || kr_gelu_tanh(x) == 0);
+    }
+    CHECK(isnan(kr_tanh((float)NAN)) && isnan(kr_gelu((float)NAN)) && isnan(kr_gelu_tanh((float)NAN)));
 }
 
 TEST(real_exp_double)

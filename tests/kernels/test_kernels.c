@@ -284,8 +284,69 @@ static void check_rows(const kr_kernels *k)
         k->add(y, x, count);
         kr_kernels_plain.add(expected, x, count);
         CHECK(equal(y, expected, count));
+        k->multiply(y, x, count);
+        kr_kernels_plain.multiply(expected, x, count);
+        CHECK(equal(y, expected, count));
         release(x), release(w), release(y), release(expected);
     }
+}
+
+/* With and without weight and bias; every other width with ordinary numbers alone. */
+static void check_scaling(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(7);
+
+    for (size_t width = 1; width <= 70; width++)
+        for (int given = 0; given < 4; given++) {
+            size_t count = 3 * width;
+            float *x = floats(&random, count, width % 2), *w = floats(&random, width, 1);
+            float *b = floats(&random, width, 1), *weight = given & 1 ? w : NULL, *bias = given & 2 ? b : NULL;
+            float *y = floats(&random, count, 0), *expected = copy_of(y, count);
+
+            test_note("%s: %zu wide, weight %d, bias %d", k->name, width, given & 1, given >> 1);
+            k->layer_norm(y, x, weight, bias, 1e-5f, 3, width);
+            kr_kernels_plain.layer_norm(expected, x, weight, bias, 1e-5f, 3, width);
+            CHECK(equal(y, expected, count));
+            k->scale(y, x, w, bias, 3, width);
+            kr_kernels_plain.scale(expected, x, w, bias, 3, width);
+            CHECK(equal(y, expected, count));
+            k->scale(y, y, w, bias, 3, width);
+            kr_kernels_plain.scale(expected, expected, w, bias, 3, width);
+            CHECK(equal(y, expected, count));
+            release(x), release(w), release(b), release(y), release(expected);
+        }
+    test_note("%s", "");
+}
+
+TEST(kernels_scaling_equals_plain)
+{
+    with_tables(check_scaling);
+}
+
+static void check_gates(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(8);
+
+    for (int kind = 0; kind <= KR_NONE; kind++)
+        for (size_t width = 1; width <= 36; width++) {
+            size_t  stride = 2 * width + 1, count = 3 * (width + 2);
+            float  *x = floats(&random, 3 * stride, 1);
+            float  *y = floats(&random, count, 0), *expected = copy_of(y, count);
+            kr_gate p = { x + width, x, stride, stride, y, width + 2, 3, width, kind };
+
+            k->gate(&p);
+            p.y = expected;
+            kr_kernels_plain.gate(&p);
+            test_note("%s: gate of kind %d, %zu wide", k->name, kind, width);
+            CHECK(equal(y, expected, count));
+            release(x), release(y), release(expected);
+        }
+    test_note("%s", "");
+}
+
+TEST(kernels_gates_equal_plain)
+{
+    with_tables(check_gates);
 }
 
 TEST(kernels_rows_equal_plain)

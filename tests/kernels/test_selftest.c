@@ -84,6 +84,49 @@ static void wrong_sigmoid(float *x, size_t count, int kind)  { wrong_activate(x,
 static void wrong_softplus(float *x, size_t count, int kind) { wrong_activate(x, count, kind, KR_SOFTPLUS); }
 static void wrong_relu(float *x, size_t count, int kind)     { wrong_activate(x, count, kind, KR_RELU); }
 
+static void wrong_tanh(float *x, size_t count, int kind)     { wrong_activate(x, count, kind, KR_TANH); }
+static void wrong_gelu(float *x, size_t count, int kind)     { wrong_activate(x, count, kind, KR_GELU); }
+static void wrong_gelu_tanh(float *x, size_t count, int kind)
+{
+    wrong_activate(x, count, kind, KR_GELU_TANH);
+}
+
+/* Without one weight or the other, and with both. */
+static void wrong_layer_norm(float *y, const float *x, const float *w, const float *b, float eps, size_t rows,
+                             size_t width)
+{
+    kr_kernels_plain.layer_norm(y, x, w, b, eps, rows, width);
+    spoil(y);
+}
+
+static void wrong_layer_norm_alone(float *y, const float *x, const float *w, const float *b, float eps,
+                                   size_t rows, size_t width)
+{
+    kr_kernels_plain.layer_norm(y, x, w, b, eps, rows, width);
+    if (!w && !b)
+        spoil(y);
+}
+
+static void wrong_gate(const kr_gate *p)
+{
+    kr_kernels_plain.gate(p);
+    if (p->kind == KR_NONE)
+        spoil(p->y + p->y_stride);
+}
+
+static void wrong_multiply(float *y, const float *x, size_t count)
+{
+    kr_kernels_plain.multiply(y, x, count);
+    spoil(y);
+}
+
+static void wrong_scale(float *y, const float *x, const float *w, const float *b, size_t rows, size_t width)
+{
+    kr_kernels_plain.scale(y, x, w, b, rows, width);
+    if (b)
+        spoil(y);
+}
+
 static void wrong_add(float *y, const float *x, size_t count)
 {
     kr_kernels_plain.add(y, x, count);
@@ -121,5 +164,13 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(activate, wrong_sigmoid);
     MUST_FAIL(activate, wrong_softplus);
     MUST_FAIL(activate, wrong_relu);
+    MUST_FAIL(activate, wrong_tanh);
+    MUST_FAIL(activate, wrong_gelu);
+    MUST_FAIL(activate, wrong_gelu_tanh);
+    MUST_FAIL(layer_norm, wrong_layer_norm);
+    MUST_FAIL(layer_norm, wrong_layer_norm_alone);
+    MUST_FAIL(gate, wrong_gate);
     MUST_FAIL(add, wrong_add);
+    MUST_FAIL(multiply, wrong_multiply);
+    MUST_FAIL(scale, wrong_scale);
 }

@@ -111,20 +111,40 @@ static void add_to(number *sum, number term)
     sum->e = apart(sum->e, HALF_UNIT * apart(sum->v, term.v));
 }
 
-enum function { SILU, SIGMOID, SOFTPLUS, RELU };
+enum function { SILU, SIGMOID, SOFTPLUS, RELU, TANH, GELU, GELU_TANH, NONE };
 
+static enum function function_named(const char *name)
+{
+    static const char *const names[] = {
+        "silu", "sigmoid", "softplus", "relu", "tanh", "gelu", "gelu_tanh"
+    };
+    int f = 0;
+
+    while (f < NONE && strcmp(names[f], name) != 0)
+        f++;
+    return (enum function)f;
+}
+
+/* GELU's tanh form has an error in proportion to the exponent, which is about x^2 below zero. */
 static number of(enum function f, number x)
 {
-    static const double slope[] = { 1.1, 0.25, 1, 1 };
-    double              v = x.v;
+    static const double slope[] = { 1.1, 0.25, 1, 1, 1, 1.13, 1.13, 1 };
+    double              v = x.v, steps = 8;
 
     switch (f) {
     case SILU:     v = x.v / (1 + exp(-x.v)); break;
     case SIGMOID:  v = 1 / (1 + exp(-x.v)); break;
     case SOFTPLUS: v = x.v > 0 ? x.v + log1p(exp(-x.v)) : log1p(exp(x.v)); break;
     case RELU:     v = x.v > 0 ? x.v : 0; break;
+    case TANH:     v = tanh(x.v); break;
+    case GELU:     v = x.v * erfc(-x.v / sqrt(2)) / 2; break;
+    case GELU_TANH:
+        v = x.v / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x.v + 0.044715 * pow(x.v, 3))));
+        steps += x.v < 0 ? 2 * x.v * x.v : 0;
+        break;
+    case NONE:     return x;
     }
-    return (number){ v, apart(slope[f] * x.e, 8 * HALF_UNIT * v) + TINY };
+    return (number){ v, apart(slope[f] * x.e, steps * HALF_UNIT * v) + TINY };
 }
 
 static void of_all(enum function f, number *x, size_t count)
@@ -194,14 +214,8 @@ static void same_width(layer *l)
 
 static void activation_run(const layer *l, const oracle_rows *in, number *out)
 {
-    static const char *const names[] = { "silu", "sigmoid", "softplus", "relu" };
-    const char              *kind = oracle_option_text(l, "kind");
-    int                      f = 0;
-
-    while (f < RELU && strcmp(names[f], kind) != 0)
-        f++;
     memcpy(out, in->x, in->count * l->in * sizeof *out);
-    of_all((enum function)f, out, in->count * l->in);
+    of_all(function_named(oracle_option_text(l, "kind")), out, in->count * l->in);
 }
 
 static void conv_shape(layer *l)
@@ -233,6 +247,63 @@ static void embed_run(const layer *l, const oracle_rows *in, number *out)
             out[t * l->out + c] = in->tokens && in->tokens[t] >= 0
                                       ? exact(table->data[(size_t)in->tokens[t] * l->out + c])
                                       : in->x[t * l->out + c];
+}
+
+static void glu_shape(layer *l)
+{
+    l->out = l->in / 2;
+}
+
+/* y = value f(gate), where the gate is the second half unless it says first */
+static void glu_run(const layer *l, const oracle_rows *in, number *out)
+{
+    const char *kind = oracle_option_text(l, "kind"), *gate = oracle_option_text(l, "gate");
+    int         first = gate && strcmp(gate, "first") == 0;
+
+    for (size_t t = 0; t < in->count; t++)
+        for (size_t c = 0; c < l->out; c++) {
+            number one = in->x[t * l->in + c], two = in->x[t * l->in + l->out + c];
+
+            out[t * l->out + c] = times(first ? two : one,
+                                        of(function_named(kind ? kind : "sigmoid"), first ? one : two));
+        }
+}
+
+static void layer_norm_shape(layer *l)
+{
+    l->out = l->in;
+    if (!oracle_option_text(l, "no_weight"))
+        want(l, "weight", 0.5, 1.5, l->in, 0, 0);
+    want_bias(l, "bias", "bias", l->in);
+}
+
+/* y = (x - mean) / sqrt(variance + eps) * w + b */
+static void layer_norm_run(const layer *l, const oracle_rows *in, number *out)
+{
+    const weight *w = get(l, "weight"), *b = get(l, "bias");
+    double        eps = option(l, "eps", 1e-5), n = (double)l->in;
+
+    for (size_t t = 0; t < in->count; t++) {
+        number *y = out + t * l->in, mean = { 0, 0 };
+        double  squares = 0, off = 0, size, relative;
+
+        for (size_t c = 0; c < l->in; c++)
+            add_to(&mean, in->x[t * l->in + c]);
+        mean = (number){ mean.v / n, apart(mean.e, HALF_UNIT * mean.v) / n };
+        for (size_t c = 0; c < l->in; c++) {
+            y[c] = plus(in->x[t * l->in + c], (number){ -mean.v, mean.e });
+            squares += y[c].v * y[c].v;
+            off = apart(off, y[c].v * y[c].e);
+        }
+        size = sqrt(squares / n + eps);
+        relative = off / (size * size * n) + (6 + sqrt(n)) * HALF_UNIT;
+        for (size_t c = 0; c < l->in; c++) {
+            y[c] = times((number){ y[c].v / size, apart(y[c].e / size, y[c].v / size * relative) },
+                         exact(w ? w->data[c] : 1));
+            if (b)
+                y[c] = plus(y[c], exact(b->data[c]));
+        }
+    }
 }
 
 static void linear_shape(layer *l)
@@ -275,6 +346,24 @@ static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
             out[t * l->in + c].v = v;
             out[t * l->in + c].e = apart(x[c].e / size * w->data[c], v * relative) + TINY;
         }
+    }
+}
+
+static void scale_shape(layer *l)
+{
+    l->out = l->in;
+    want(l, "weight", -2, 2, l->in, 0, 0);
+    want_bias(l, "bias", "bias", l->in);
+}
+
+static void scale_run(const layer *l, const oracle_rows *in, number *out)
+{
+    const weight *w = get(l, "weight"), *b = get(l, "bias");
+
+    for (size_t i = 0; i < in->count * l->in; i++) {
+        out[i] = times(in->x[i], exact(w->data[i % l->in]));
+        if (b)
+            out[i] = plus(out[i], exact(b->data[i % l->in]));
     }
 }
 
@@ -423,11 +512,14 @@ static const oracle_type types[] = {
     { "activation", same_width, activation_run },
     { "conv", conv_shape, conv_run },
     { "embed", embed_shape, embed_run },
+    { "glu", glu_shape, glu_run },
+    { "layer_norm", layer_norm_shape, layer_norm_run },
     { "linear", linear_shape, linear_run },
     { "mamba1", mamba1_shape, mamba1_run },
     { "repeat", chain_shape, chain_run },
     { "residual", chain_shape, residual_run },
     { "rms_norm", rms_norm_shape, rms_norm_run },
+    { "scale", scale_shape, scale_run },
     { "sequence", chain_shape, chain_run },
 };
 
