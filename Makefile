@@ -4,7 +4,7 @@
 #   make test       every test; T=mamba for those with mamba in their name
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
-#   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR=
+#   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make clean      remove what make made
 #
@@ -17,6 +17,7 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
 CFLAGS     ?= -O2 -g
 INSTALL    ?= install
 
@@ -181,11 +182,14 @@ install: all
 		-e 's|@private@|$(if $(OPENMP),-fopenmp )-lm|' pkgconfig/krait.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/krait.pc
 	$(if $(COMMAND),$(INSTALL) -m 755 $(COMMAND) $(DESTDIR)$(BINDIR))
+	$(if $(COMMAND),$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1)
+	$(if $(COMMAND),$(INSTALL) -m 644 docs/krait.1 $(DESTDIR)$(MANDIR)/man1)
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/krait.h*))) \
 		$(addprefix $(DESTDIR)$(LIBDIR)/,libkrait.a libkrait.so libkrait.so.$(ABI) \
-		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait
+		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait \
+		$(DESTDIR)$(MANDIR)/man1/krait.1
 
 clean:
 	rm -rf $(if $(O),$(O)/).build $(L)/libkrait.a $(L)/libkrait.so* $(L)/krait

@@ -36,7 +36,11 @@ static void print_help(const arg_command *command)
     print_operands(command);
     printf(" [options]\n\n%s\n\n", command->purpose);
     for (o = command->options; o->name; o++) {
-        int width = printf("  %s%s%s", o->name, o->value ? " " : "",
+        int width;
+
+        if (o->kind == ARG_OPERAND)
+            continue;
+        width = printf("  %s%s%s", o->name, o->value ? " " : "",
                            o->value ? o->value : "");
 
         if (width > 26)

@@ -91,6 +91,7 @@ run frobnicate;             ends "unknown command" 2 "frobnicate"
 run --frobnicate;           ends "unknown option before a command" 2 "--frobnicate"
 for command in info run generate convert check bench; do
     run $command --help;            ends "$command --help" 0 "usage: krait $command"
+    check "$command --help: every option has words" sh -c "! grep -q 'null' '$work/out'"
     run $command --frobnicate;      ends "$command: an unknown option" 2 "--frobnicate"
     check "$command: points to --help" has err "krait $command --help"
     run $command;                   ends "$command: no model" 2 "there is no"
