@@ -12,6 +12,7 @@
 
 #include "core/carve.h"
 #include "core/fail.h"
+#include "core/tasks.h"
 #include "kernels/kernels.h"
 
 typedef struct kr_layer kr_layer;
@@ -73,6 +74,7 @@ typedef struct kr_context {
     int               transient;    /* memory is cleared before a layer uses it */
     kr_carve          scratch;      /* whoever takes from it puts 'used' back */
     int32_t           mode;         /* KRAIT_RECURRENT, ... */
+    kr_tasks          tasks;        /* scratch is laid out for so many at once */
     kr_rows          *kept;         /* [names]: rows under the names of put */
     size_t            step;         /* of the pass, with which this part of it begins */
     const kr_rows    *steps;        /* the rows over which an 'over' along an axis of its own runs */
