@@ -28,6 +28,19 @@ static void print_operands(const arg_command *command)
             printf(" %s", o->name);
 }
 
+/* Each of its lines at the same place. */
+static void print_lines(const char *text)
+{
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+
+        printf("%.*s\n", (int)size, text);
+        text += size + (text[size] != '\0');
+        if (*text)
+            printf("%*s", 28, "");
+    }
+}
+
 static void print_help(const arg_command *command)
 {
     const arg_option *o;
@@ -45,7 +58,8 @@ static void print_help(const arg_command *command)
 
         if (width > 26)
             width = printf("\n") - 1;
-        printf("%*s%s\n", 28 - width, "", o->help);
+        printf("%*s", 28 - width, "");
+        print_lines(o->help);
     }
     printf("  %-26s%s\n", "--help", "this");
 }

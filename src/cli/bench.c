@@ -10,6 +10,7 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/orders.h"
 #include "cli/pool.h"
 #include "cli/probe.h"
 #include "cli/progress.h"
@@ -31,7 +32,8 @@ static const arg_option bench_options[] = {
     { "--threads", ARG_TEXT, offsetof(struct bench_args, threads), "1,2",
       "numbers of threads (1)" },
     { "--rows", ARG_COUNT, offsetof(struct bench_args, rows), "N",
-      "rows of each lane when there are many at once (512)" },
+      "rows of each lane when there are many at once (512, or what a\n"
+      "whole sequence may have)" },
     { "--chunk", ARG_COUNT, offsetof(struct bench_args, chunk), "N",
       "of them at a time (64)" },
     { "--seconds", ARG_REAL, offsetof(struct bench_args, seconds), "S",
@@ -67,6 +69,7 @@ struct bench {
     double         bandwidth, fma;
     struct list    lanes, threads;
     struct figure *figures;
+    size_t         rows;        /* of each lane at once */
     size_t         count, done;
     progress       bar;
 };
@@ -82,6 +85,7 @@ struct load {
     size_t        lanes;
     int32_t      *tokens;
     float        *features, *rows;
+    order_set     orders;
 };
 
 static void load_end(struct load *l)
@@ -90,6 +94,7 @@ static void load_end(struct load *l)
     free(l->tokens);
     free(l->features);
     free(l->rows);
+    orders_free(&l->orders);
 }
 
 /* Tokens all over the vocabulary, so that their rows are not in the cache; small numbers. */
@@ -130,6 +135,8 @@ static int load_begin(struct load *l, const struct figure *f, size_t steps, pool
     status = krait_state_create(&l->state, l->bench->model, &o, NULL);
     if (status != KRAIT_OK)
         return complain_status(l->bench->args->model, status, NULL);
+    if (orders_make(&l->orders, l->bench->model, l->lanes, steps, 1))
+        return 1;
     if (make_input(l, l->lanes * steps)
         || !(l->rows = malloc((l->lanes * width + 1) * sizeof *l->rows)))
         return complain(NULL, "out of memory");
@@ -137,6 +144,8 @@ static int load_begin(struct load *l, const struct figure *f, size_t steps, pool
     l->input.steps = steps;
     l->input.tokens = l->tokens;
     l->input.features = l->features;
+    l->input.orders = l->orders.list;
+    l->input.order_count = l->orders.count;
     pool_serve(threads, &l->input);
     l->output.size = sizeof l->output;
     l->output.rows = l->rows;
@@ -209,16 +218,16 @@ static int measure_figure(struct bench *b, struct figure *f)
     o.size = sizeof o;
     o.lanes = f->lanes;
     o.tasks = f->threads;
-    o.chunk = b->args->chunk < b->args->rows ? b->args->chunk : b->args->rows;
+    o.chunk = b->args->chunk < b->rows ? b->args->chunk : (uint32_t)b->rows;
     if (model_number(b->model, KRAIT_WHOLE_SEQUENCE))
-        o.max_steps = b->args->rows;
+        o.max_steps = (uint32_t)b->rows;
     krait_state_bytes(b->model, &o, &f->state_bytes);
     if (pool_start_or_complain(&threads, f->threads))
         return 1;
     if (model_number(b->model, KRAIT_CAN_STEP))
         bad = measure(b, f, 1, threads, &f->decode);
     if (!bad)
-        bad = measure(b, f, b->args->rows, threads, &f->prefill);
+        bad = measure(b, f, b->rows, threads, &f->prefill);
     pool_end(threads);
     return bad;
 }
@@ -274,7 +283,7 @@ static void print_json(const struct bench *b)
     printf("  \"memory_bytes_per_second\": %.0f,\n  \"fma_operations_per_second\": %.0f,\n",
            b->bandwidth, b->fma);
     printf("  \"rows\": %lu,\n  \"chunk\": %lu,\n  \"figures\": [",
-           (unsigned long)b->args->rows, (unsigned long)b->args->chunk);
+           (unsigned long)b->rows, (unsigned long)b->args->chunk);
     for (i = 0; i < b->count; i++) {
         const struct figure *f = &b->figures[i];
 
@@ -343,6 +352,7 @@ static int run_bench(struct bench *b)
     if (!(b->model = model_open(b->args->model, 0)))
         return 1;
     b->opened = progress_clock() - begun;
+    b->rows = b->args->rows ? b->args->rows : model_steps(b->model, 512);
     b->count = b->lanes.count * b->threads.count;
     if (!(b->figures = calloc(b->count, sizeof *b->figures)))
         return complain(NULL, "out of memory");
@@ -357,7 +367,7 @@ static int run_bench(struct bench *b)
 
 int command_bench(int argc, char **argv)
 {
-    struct bench_args args = { NULL, "1,8,64", "1", 512, 64, 1, 0 };
+    struct bench_args args = { NULL, "1,8,64", "1", 0, 64, 1, 0 };
     struct bench      b;
     int               bad, go = args_parse(&bench_usage, argc, argv, &args);
 
@@ -369,8 +379,8 @@ int command_bench(int argc, char **argv)
         return args_wrong("bench", "--lanes wants numbers from 1:", "1,8,64");
     if (read_list(args.threads, &b.threads))
         return args_wrong("bench", "--threads wants numbers from 1:", "1,2");
-    if (args.rows == 0 || args.chunk == 0 || args.seconds < 0)
-        return args_wrong("bench", "nothing to measure:", "--rows, --chunk or --seconds");
+    if (args.chunk == 0 || args.seconds < 0)
+        return args_wrong("bench", "nothing to measure:", "--chunk or --seconds");
     bad = run_bench(&b);
     free(b.figures);
     krait_model_close(b.model);

@@ -23,7 +23,7 @@ struct check_args {
 static const arg_option check_options[] = {
     { "MODEL", ARG_OPERAND, offsetof(struct check_args, model), NULL, NULL },
     { "--steps", ARG_COUNT, offsetof(struct check_args, steps), "N",
-      "random rows of each lane (100)" },
+      "random rows of each lane (100, or what a whole sequence may have)" },
     { "--lanes", ARG_COUNT, offsetof(struct check_args, lanes), "N",
       "lanes, each with rows of its own (3)" },
     { "--seed", ARG_SEED, offsetof(struct check_args, seed), "N", "other rows (1)" },
@@ -61,11 +61,11 @@ static const way ways[] = {
     { "each lane alone",        0, 64, WAY_ALONE, 1 },
     { "2 threads",              0, 64, WAY_THREADS, 1 },
     { "2 tasks, the last first", 0, 64, WAY_BACKWARDS, 1 },
-    { "only the last row",      0, 64, WAY_LAST, 0 },
+    { "only the last row",      0, 64, WAY_LAST, 1 },
     { "plain C kernels",        0, 64, WAY_PLAIN, 1 },
     { "saved and loaded",       0, 64, WAY_SAVED, 0 },
     { "again after a reset",    0, 64, WAY_RESET, 1 },
-    { "a second episode",       0, 64, WAY_EPISODE, 0 },
+    { "a second episode",       0, 64, WAY_EPISODE, 1 },
 };
 
 enum { WAYS = sizeof ways / sizeof ways[0], BASE = 0 };
@@ -122,8 +122,8 @@ static const char *not_for(const trial *t, const way *w, int32_t mode)
         return "";              /* there is nothing to cut */
     if ((w->how & WAY_STEP) && (mode != KRAIT_RECURRENT || t->with_dt))
         return "";              /* a step has no mode and no dt */
-    if ((w->how & WAY_STEP) && !t->can_step)
-        return "the model cannot step";
+    if ((w->how & WAY_STEP) && t->orders.count)
+        return "a step brings no orders";
     if ((w->how & WAY_THREADS) && !t->two)
         return "there are no threads";
     return NULL;
@@ -135,7 +135,8 @@ static void print_line(const trial *t, int32_t mode, const char *name)
 {
     char text[MOST_NAME + 1];
 
-    snprintf(text, sizeof text, "%s%s", name, t->with_dt ? ", dt" : "");
+    snprintf(text, sizeof text, "%s%s", name,
+             !t->with_dt ? "" : name[0] ? ", dt" : "with dt");
     printf("  %-12s %-*s ", mode_names[mode], MOST_NAME, text);
 }
 
@@ -285,7 +286,10 @@ static int check_modes(struct report *r, const char *path)
         }
     progress_end(&t->bar);
     trial_scale(t, &r->base[KRAIT_RECURRENT], &rows, &memory);
-    printf("  largest output %.3g, largest number remembered %.3g\n", rows, memory);
+    printf("  the largest output is %.3g", rows);
+    if (t->numbers)
+        printf(", the largest number remembered %.3g", memory);
+    printf("\n");
     forget(r);
     return 0;
 }
@@ -299,17 +303,18 @@ static int check_all(struct report *r, const struct check_args *args)
         || !(t->plain = model_open(args->model, KRAIT_OPEN_PLAIN)))
         return 1;
     t->lanes = args->lanes;
-    t->steps = args->steps;
+    t->steps = args->steps ? args->steps : model_steps(t->model, 100);
     if (pool_start(&t->two, 2) != NULL)
         t->two = NULL;
-    if (trial_begin(t, args->seed) || outcome_begin(t, &r->now))
+    if (trial_begin(t, args->model, args->seed) || outcome_begin(t, &r->now))
         return 1;
     r->bound = has_type(t->model, KRAIT_Q8_0) ? BOUND_INT8 : BOUND_FLOAT;
     kernels = krait_model_text(t->model, "krait.kernels");
     show_text(stdout, args->model, strlen(args->model), 0);
-    printf(": %lu lane%s of %lu rows, seed %llu, kernels %s%s\n\n", (unsigned long)t->lanes,
+    printf(": %lu lane%s of %lu rows, seed %llu, kernels %s%s%s\n\n", (unsigned long)t->lanes,
            t->lanes == 1 ? "" : "s", (unsigned long)t->steps, (unsigned long long)args->seed,
-           kernels ? kernels : "?", t->whole ? "; whole sequences" : "");
+           kernels ? kernels : "?", t->whole ? "; whole sequences" : "",
+           t->can_step ? "" : ", cannot step");
     printf("  %-12s %-*s %-11s%-11s%s\n", "mode", MOST_NAME, "run", "promised", "outputs",
            "states");
     if (check_modes(r, args->model))
@@ -320,14 +325,14 @@ static int check_all(struct report *r, const struct check_args *args)
 
 int command_check(int argc, char **argv)
 {
-    struct check_args args = { NULL, 100, 3, 1 };
+    struct check_args args = { NULL, 0, 3, 1 };
     struct report     r;
     int               bad, go = args_parse(&check_usage, argc, argv, &args);
 
     if (go != ARGS_GO)
         return go;
-    if (args.steps == 0 || args.lanes == 0)
-        return args_wrong("check", "nothing to run:", "--steps and --lanes are from 1");
+    if (args.lanes == 0)
+        return args_wrong("check", "nothing to run:", "--lanes is from 1");
     memset(&r, 0, sizeof r);
     bad = check_all(&r, &args);
     if (!bad)

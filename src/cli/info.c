@@ -48,6 +48,9 @@ static const struct {
     { "takes tokens", "takes_tokens", KRAIT_TAKES_TOKENS, NUMBER },
     { "can step", "can_step", KRAIT_CAN_STEP, NUMBER },
     { "whole sequences", "whole_sequence", KRAIT_WHOLE_SEQUENCE, NUMBER },
+    { "most steps", "most_steps", KRAIT_MOST_STEPS, NUMBER },
+    { "grid rows", "grid_rows", KRAIT_GRID_ROWS, NUMBER },
+    { "grid columns", "grid_columns", KRAIT_GRID_COLUMNS, NUMBER },
     { "uses dt", "uses_dt", KRAIT_USES_DT, NUMBER },
 };
 
@@ -70,6 +73,16 @@ static const char *type_name(int32_t type, char *text, size_t room)
 static void label(const char *name)
 {
     printf("  %-18s", name);
+}
+
+/* Said already, or not worth a line. */
+static int goes_without(const krait_model *model, int32_t key)
+{
+    if (key == KRAIT_GRID_ROWS || key == KRAIT_GRID_COLUMNS)
+        return model_number(model, KRAIT_GRID_ROWS) * model_number(model, KRAIT_GRID_COLUMNS)
+               == 1;
+    return key == KRAIT_WHOLE_SEQUENCE
+           || (key == KRAIT_MOST_STEPS && model_number(model, key) == 0);
 }
 
 static int is_answer(int32_t key)
@@ -99,8 +112,8 @@ static void print_numbers(const krait_model *model)
             print_steps(model);
             continue;
         }
-        if (numbers[i].key == KRAIT_WHOLE_SEQUENCE)
-            continue;           /* said already */
+        if (goes_without(model, numbers[i].key))
+            continue;
         label(numbers[i].name);
         if (is_answer(numbers[i].key))
             printf("%s\n", value ? "yes" : "no");
@@ -124,6 +137,28 @@ static void print_text(const krait_model *model, const char *name, const char *k
     label(name);
     show_text(stdout, text, strlen(text), MOST_METADATA);
     putchar('\n');
+}
+
+static const char *kind_of_slot(int32_t kind)
+{
+    return kind == KRAIT_SLOT_ORDER ? "takes order"
+           : kind == KRAIT_SLOT_ROWS ? "gives rows"
+                                     : "keeps within";
+}
+
+/* What goes in and comes out by name. */
+static void print_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        label(kind_of_slot(slot.kind));
+        show_text(stdout, slot.name, strlen(slot.name), 0);
+        printf(", %lu number%s a step\n", (unsigned long)slot.width,
+               slot.width == 1 ? "" : "s");
+    }
 }
 
 static void print_tensors(const krait_model *model)
@@ -174,6 +209,7 @@ static void print_all(const krait_model *model, const struct info_args *args,
     print_text(model, "name", "general.name");
     print_text(model, "architecture", "general.architecture");
     print_numbers(model);
+    print_slots(model);
     print_text(model, "kernels", "krait.kernels");
     label("model id");
     printf("%016" PRIx64 "\n", krait_model_id(model));
@@ -201,6 +237,24 @@ static void json_text(const char *name, const char *text)
     else
         printf("null");
     printf(",\n");
+}
+
+static void json_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    printf("  \"slots\": [");
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        printf("%s\n    {\"name\": ", i ? "," : "");
+        show_json(stdout, slot.name);
+        printf(", \"kind\": \"%s\", \"width\": %lu}",
+               slot.kind == KRAIT_SLOT_ORDER ? "order"
+               : slot.kind == KRAIT_SLOT_ROWS ? "rows" : "inner",
+               (unsigned long)slot.width);
+    }
+    printf("%s],\n", i ? "\n  " : "");
 }
 
 static void json_tensors(const krait_model *model)
@@ -254,6 +308,7 @@ static void json_all(const krait_model *model, const struct info_args *args,
     for (i = 0; i < NUMBERS; i++)
         printf("  \"%s\": %" PRId64 ",\n", numbers[i].json,
                model_number(model, numbers[i].key));
+    json_slots(model);
     printf("  \"id\": \"%016" PRIx64 "\",\n", krait_model_id(model));
     if (hash)
         printf("  \"hash\": \"%016" PRIx64 "\",\n", *hash);

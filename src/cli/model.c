@@ -44,3 +44,11 @@ int64_t model_number(const krait_model *model, int32_t key)
     krait_model_get(model, key, &value);
     return value;
 }
+
+/* It may take so many and no others. */
+size_t model_steps(const krait_model *model, size_t usual)
+{
+    int64_t most = model_number(model, KRAIT_MOST_STEPS);
+
+    return model_number(model, KRAIT_WHOLE_SEQUENCE) && most > 0 ? (size_t)most : usual;
+}

@@ -10,15 +10,10 @@
 
 /* ---- input ---- */
 
-/* 24 bits of splitmix64, as a number from -1 to 1. */
+/* From -1 to 1. */
 static float next_number(uint64_t *random)
 {
-    uint64_t x = *random += 0x9e3779b97f4a7c15u;
-
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
-    return (float)(int32_t)(x >> 40) * 0x1p-23f - 1.0f;
+    return (float)random_bits(random) * 0x1p-23f - 1.0f;
 }
 
 static void fill_input(trial *t, uint64_t seed)
@@ -57,17 +52,12 @@ static size_t count_numbers(const krait_model *model)
     return numbers;
 }
 
-int trial_begin(trial *t, uint64_t seed)
+static krait_status count_made(trial *t, krait_message *message);
+
+static int make_room(trial *t, int tokens)
 {
     size_t rows = t->lanes * t->steps;
-    int    tokens = model_number(t->model, KRAIT_TAKES_TOKENS) != 0;
 
-    t->in_width = (size_t)model_number(t->model, KRAIT_IN_WIDTH);
-    t->out_width = (size_t)model_number(t->model, KRAIT_OUT_WIDTH);
-    t->whole = model_number(t->model, KRAIT_WHOLE_SEQUENCE) != 0;
-    t->can_step = model_number(t->model, KRAIT_CAN_STEP) != 0;
-    t->numbers = count_numbers(t->model);
-    t->room = t->steps;
     t->tokens = tokens ? room_for(rows, sizeof *t->tokens) : NULL;
     t->features = tokens ? NULL : room_for(rows, t->in_width * sizeof *t->features);
     t->dt = room_for(rows, sizeof *t->dt);
@@ -75,14 +65,32 @@ int trial_begin(trial *t, uint64_t seed)
     t->call.features = tokens ? NULL : room_for(2 * rows, t->in_width * sizeof(float));
     t->call.dt = room_for(2 * rows, sizeof *t->call.dt);
     t->call.reset = room_for(2 * rows, 1);
-    t->call.rows = room_for(2 * t->lanes * t->room, t->out_width * sizeof(float));
     t->call.counts = room_for(t->lanes, sizeof *t->call.counts);
     if ((!t->tokens && !t->features) || !t->dt || !t->call.tokens || !t->call.dt
-        || !t->call.reset || !t->call.rows || !t->call.counts
-        || (!tokens && !t->call.features))
+        || !t->call.reset || !t->call.counts || (!tokens && !t->call.features))
         return complain(NULL, "no memory for %lu rows", (unsigned long)rows);
-    fill_input(t, seed);
     return 0;
+}
+
+int trial_begin(trial *t, const char *path, uint64_t seed)
+{
+    int           tokens = model_number(t->model, KRAIT_TAKES_TOKENS) != 0;
+    krait_message message = { "" };
+    krait_status  status;
+
+    t->in_width = (size_t)model_number(t->model, KRAIT_IN_WIDTH);
+    t->out_width = (size_t)model_number(t->model, KRAIT_OUT_WIDTH);
+    t->whole = model_number(t->model, KRAIT_WHOLE_SEQUENCE) != 0;
+    t->can_step = model_number(t->model, KRAIT_CAN_STEP) != 0;
+    t->numbers = count_numbers(t->model);
+    if (make_room(t, tokens) || orders_make(&t->orders, t->model, t->lanes, t->steps, seed)
+        || orders_make(&t->call.orders, t->model, t->lanes, 2 * t->steps, seed))
+        return 1;
+    fill_input(t, seed);
+    if ((status = count_made(t, &message)) != KRAIT_OK)
+        return complain_status(path, status, &message);
+    t->call.rows = room_for(2 * t->lanes * t->made, t->out_width * sizeof(float));
+    return t->call.rows ? 0 : complain(NULL, "no memory for the output");
 }
 
 void trial_end(trial *t)
@@ -96,12 +104,14 @@ void trial_end(trial *t)
     free(t->call.reset);
     free(t->call.rows);
     free(t->call.counts);
+    orders_free(&t->orders);
+    orders_free(&t->call.orders);
 }
 
 int outcome_begin(const trial *t, outcome *o)
 {
     memset(o, 0, sizeof *o);
-    o->rows = room_for(t->lanes * t->room, t->out_width * sizeof(float));
+    o->rows = room_for(t->lanes * t->made, t->out_width * sizeof(float));
     o->memory = room_for(t->lanes, t->numbers * sizeof(float));
     o->counts = room_for(t->lanes, sizeof *o->counts);
     if (o->rows && o->memory && o->counts)
@@ -156,8 +166,21 @@ static krait_status make_state(const walk *k, size_t rows, krait_state **state)
     o.lanes = (uint32_t)k->lanes;
     o.chunk = k->way->chunk ? k->way->chunk : (uint32_t)rows;
     o.tasks = k->way->how & (WAY_THREADS | WAY_BACKWARDS) ? 2 : 1;
-    o.max_steps = k->trial->whole ? (uint32_t)k->trial->steps : 0;
+    o.max_steps = k->trial->whole ? (uint32_t)rows : 0;
     return krait_state_create(state, k->model, &o, NULL);
+}
+
+/* Number 'row' of each order, of all lanes and steps, as number 'to' of the call. */
+static void gather_orders(const trial *t, size_t row, size_t to)
+{
+    size_t i;
+
+    for (i = 0; i < t->orders.count; i++) {
+        size_t cells = t->orders.cells[i];
+
+        memcpy(t->call.orders.numbers[i] + to * cells, t->orders.numbers[i] + row * cells,
+               cells * sizeof(int32_t));
+    }
 }
 
 /* Rows from .. from + n - 1 of each lane, of all rows twice, side by side. */
@@ -178,63 +201,124 @@ static void gather(const walk *k, size_t from, size_t n)
                        width * sizeof(float));
             t->call.dt[to] = t->dt[row];
             t->call.reset[to] = (k->way->how & WAY_EPISODE) && from + i == t->steps;
+            gather_orders(t, row, to);
         }
+    for (i = 0; i < t->orders.count; i++)
+        t->call.orders.list[i].count = k->lanes * n * t->orders.cells[i];
 }
 
-/* The second time's rows over the first one's. */
-static void scatter(const walk *k, size_t from, size_t n)
+/*
+ * What a call with rows from .. from + n - 1 made: the second time's rows over the first one's.
+ * A model of whole sequences makes other numbers of rows.
+ */
+static void scatter(const walk *k, size_t from, size_t n, size_t stride)
 {
     const trial *t = k->trial;
-    size_t       lane, i, width = t->out_width;
-    size_t       rows = k->way->how & WAY_LAST ? 1 : n;
+    size_t       width = t->out_width * sizeof(float), lane, i;
+    int          last = (k->way->how & WAY_LAST) != 0;
 
-    for (lane = 0; lane < k->lanes; lane++)
-        for (i = n - rows; i < n; i++)
-            memcpy(k->outcome->rows
-                       + ((k->lane + lane) * t->room + (from + i) % t->steps) * width,
-                   t->call.rows + (lane * rows + i - (n - rows)) * width,
-                   width * sizeof(float));
-    for (lane = 0; lane < k->lanes; lane++)
-        k->outcome->counts[k->lane + lane] = t->steps;
+    for (lane = 0; lane < k->lanes; lane++) {
+        const float *rows = t->call.rows + lane * stride * t->out_width;
+        float       *to = k->outcome->rows + (k->lane + lane) * t->made * t->out_width;
+        size_t       count = t->call.counts[lane];
+
+        k->outcome->counts[k->lane + lane] = t->made;
+        if (last)
+            memcpy(to + (t->made - 1) * t->out_width, rows, width);
+        else if (!t->whole)
+            for (i = 0; i < n; i++)
+                memcpy(to + (from + i) % t->steps * t->out_width, rows + i * t->out_width,
+                       width);
+        else if (count == t->made || ((k->way->how & WAY_EPISODE) && count == 2 * t->made))
+            memcpy(to, rows + (count - t->made) * t->out_width, t->made * width);
+        else
+            k->outcome->counts[k->lane + lane] = count;         /* that is a difference */
+    }
 }
 
-static krait_status call_run(walk *k, size_t n)
+static void describe_call(const walk *k, size_t n, krait_input *input, krait_output *output)
+{
+    trial *t = k->trial;
+
+    memset(input, 0, sizeof *input);
+    memset(output, 0, sizeof *output);
+    input->size = sizeof *input;
+    input->steps = n;
+    input->tokens = t->tokens ? t->call.tokens : NULL;
+    input->features = t->tokens ? NULL : t->call.features;
+    input->dt = t->with_dt ? t->call.dt : NULL;
+    input->reset = k->way->how & WAY_EPISODE ? t->call.reset : NULL;
+    input->mode = k->mode;
+    input->orders = t->call.orders.list;
+    input->order_count = t->call.orders.count;
+    output->size = sizeof *output;
+    output->rows = t->call.rows;
+    output->capacity = 2 * t->lanes * t->made * t->out_width;
+    output->counts = t->call.counts;
+    output->which = k->way->how & WAY_LAST ? KRAIT_ROWS_LAST : KRAIT_ROWS_ALL;
+}
+
+static krait_status call_run(walk *k, size_t from, size_t n)
 {
     trial       *t = k->trial;
-    krait_input  input = { 0 };
-    krait_output output = { 0 };
+    krait_input  input;
+    krait_output output;
     krait_status status;
 
-    input.size = sizeof input;
-    input.steps = n;
-    input.tokens = t->tokens ? t->call.tokens : NULL;
-    input.features = t->tokens ? NULL : t->call.features;
-    input.dt = t->with_dt ? t->call.dt : NULL;
-    input.reset = k->way->how & WAY_EPISODE ? t->call.reset : NULL;
-    input.mode = k->mode;
+    describe_call(k, n, &input, &output);
     input.progress = tick;
     input.progress_user = k;
     if (k->way->how & WAY_THREADS)
         pool_serve(t->two, &input);
     if (k->way->how & WAY_BACKWARDS)
         input.parallel = run_backwards;
-    output.size = sizeof output;
-    output.rows = t->call.rows;
-    output.capacity = 2 * t->lanes * t->room * t->out_width;
-    output.which = k->way->how & WAY_LAST ? KRAIT_ROWS_LAST : KRAIT_ROWS_ALL;
     status = krait_run(k->model, k->state, &input, &output, k->message);
+    if (status == KRAIT_OK)
+        scatter(k, from, n, output.stride);
     k->outcome->mode = k->calls++ == 0 || k->outcome->mode == output.mode_used
                            ? output.mode_used : KRAIT_AUTO;
     return status;
 }
 
-static krait_status call_step(walk *k)
+/* Asks krait, with no room for rows at all. */
+static krait_status count_made(trial *t, krait_message *message)
+{
+    static const way all = { "", 0, 0, 0, 1 };
+    walk             k = { t, &all, t->model, NULL, KRAIT_RECURRENT, 0, t->lanes, NULL,
+                           message, 0 };
+    krait_input      input;
+    krait_output     output;
+    krait_status     status;
+    float            none;
+
+    t->made = t->steps;
+    if (!t->whole)
+        return KRAIT_OK;
+    if ((status = make_state(&k, t->steps, &k.state)) != KRAIT_OK)
+        return status;
+    gather(&k, 0, t->steps);
+    describe_call(&k, t->steps, &input, &output);
+    output.rows = &none;
+    output.capacity = 0;
+    status = krait_run(t->model, k.state, &input, &output, message);
+    krait_state_destroy(k.state, NULL);
+    t->made = output.stride;
+    if (status == KRAIT_ERR_SPACE)
+        return KRAIT_OK;
+    return status == KRAIT_OK ? KRAIT_ERR_SHAPE : status;       /* it makes no rows at all? */
+}
+
+static krait_status call_step(walk *k, size_t from)
 {
     const trial *t = k->trial;
+    krait_status status;
 
+    status = t->tokens ? krait_step_tokens(k->model, k->state, t->call.tokens, t->call.rows)
+                       : krait_step(k->model, k->state, t->call.features, t->call.rows);
+    if (status == KRAIT_OK)
+        scatter(k, from, 1, 1);
     k->outcome->mode = KRAIT_RECURRENT;
-    return t->tokens ? krait_step_tokens(k->model, k->state, t->call.tokens, t->call.rows)
-                     : krait_step(k->model, k->state, t->call.features, t->call.rows);
+    return status;
 }
 
 /* The state saved, and loaded into one of another chunk that takes its place. */
@@ -314,9 +398,7 @@ static krait_status walk_rows(walk *k)
             break;
         n = k->way->cut && k->way->cut < end - from ? k->way->cut : end - from;
         gather(k, from, n);
-        status = k->way->how & WAY_STEP ? call_step(k) : call_run(k, n);
-        if (status == KRAIT_OK)
-            scatter(k, from, n);
+        status = k->way->how & WAY_STEP ? call_step(k, from) : call_run(k, from, n);
         t->done += n * k->lanes;
         if (status == KRAIT_OK && progress_tick(&t->bar, t->done, t->total))
             status = KRAIT_ERR_CANCELLED;
@@ -336,7 +418,7 @@ krait_status trial_run(trial *t, const way *w, int32_t mode, outcome *o, krait_m
     message->text[0] = '\0';
     k.model = w->how & WAY_PLAIN ? t->plain : t->model;
     k.lanes = alone ? 1 : t->lanes;
-    o->first = w->how & WAY_LAST ? t->steps - 1 : 0;
+    o->first = w->how & WAY_LAST ? t->made - 1 : 0;
     for (k.lane = 0; k.lane < t->lanes && status == KRAIT_OK; k.lane += k.lanes) {
         k.state = NULL;
         status = walk_rows(&k);
@@ -384,7 +466,7 @@ distance trial_rows_apart(const trial *t, const outcome *reference, const outcom
     size_t   lane, width = t->out_width;
 
     for (lane = 0; lane < t->lanes; lane++) {
-        size_t at = (lane * t->room + o->first) * width, count = reference->counts[lane];
+        size_t at = (lane * t->made + o->first) * width, count = reference->counts[lane];
 
         if (o->counts[lane] != count) {
             d.same = 0;
@@ -413,7 +495,7 @@ void trial_scale(const trial *t, const outcome *o, double *rows, double *memory)
 
     *rows = *memory = 0;
     for (lane = 0; lane < t->lanes; lane++) {
-        at = lane * t->room * t->out_width;
+        at = lane * t->made * t->out_width;
         compare(&d, rows, o->rows + at, o->rows + at, o->counts[lane] * t->out_width);
     }
     compare(&d, memory, o->memory, o->memory, t->lanes * t->numbers);

@@ -4,6 +4,7 @@
 #ifndef CLI_TRIAL_H
 #define CLI_TRIAL_H
 
+#include "cli/orders.h"
 #include "cli/pool.h"
 #include "cli/progress.h"
 #include "krait.h"
@@ -30,9 +31,9 @@ typedef struct way {
 
 /* What came out of one way. */
 typedef struct outcome {
-    float  *rows;               /* [lanes][room][out_width] */
+    float  *rows;               /* [lanes][made][out_width] */
     float  *memory;             /* [lanes][numbers] */
-    size_t *counts;             /* per lane, rows that were written */
+    size_t *counts;             /* per lane, rows that came out */
     size_t  first;              /* row that is the first to be compared */
     int32_t mode;               /* that ran; KRAIT_AUTO: not the same one in every call */
 } outcome;
@@ -40,12 +41,13 @@ typedef struct outcome {
 typedef struct trial {
     krait_model *model, *plain;
     size_t       lanes, steps;
-    size_t       room;          /* rows of output that a lane may make */
+    size_t       made;          /* rows of output that a lane's rows make */
     size_t       in_width, out_width, numbers;
     int          whole, can_step;
     int32_t     *tokens;        /* [lanes][steps]; or */
     float       *features;      /* [lanes][steps][in_width] */
     float       *dt;            /* [lanes][steps], used if with_dt */
+    order_set    orders;
     int          with_dt;
     pool        *two;           /* threads; NULL: there are none */
     struct {                    /* of one call, for twice the rows */
@@ -53,13 +55,17 @@ typedef struct trial {
         float   *features, *dt, *rows;
         uint8_t *reset;
         uint32_t *counts;
+        order_set orders;       /* of twice the steps */
     } call;
     progress     bar;
     uint64_t     done, total;   /* rows */
 } trial;
 
-/* Each returns 0, or 1 after a complaint.  The two models stay the caller's. */
-int  trial_begin(trial *t, uint64_t seed);
+/*
+ * Each returns 0, or 1 after a complaint.  Models, lanes, steps and threads are set before and
+ * stay the caller's; 'path' names the model.
+ */
+int  trial_begin(trial *t, const char *path, uint64_t seed);
 int  outcome_begin(const trial *t, outcome *o);
 void trial_end(trial *t);
 void outcome_end(outcome *o);

@@ -127,6 +127,34 @@ run info "$model" --json --tensors --metadata --hash
 ends "info --json" 0 '"description": {'
 check "info --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
 
+# ---- trees of krait's own ----------------------------------------------------------
+
+if [ $# -eq 1 ]; then
+    for tree in whole mean grid; do
+        mkdir "$work/$tree"
+        "$work/make_tiny" "$work/$tree" $tree
+        run info "$work/$tree"
+        ends "info: $tree" 0
+        sed -n '/^  runs /p; /^  [a-z]* order /p; /^  gives /p; /^  grid /p; /^tree/,$p' \
+            "$work/out" >"$work/drawn"
+        check "info: $tree as it should be" cmp "$here/trees/info-$tree.txt" "$work/drawn"
+        run info "$work/$tree" --json
+        ends "info --json: $tree" 0 '"slots": ['
+        run check "$work/$tree" --steps 20
+        ends "check: $tree" 0 " promises held, 0 broken"
+        cp "$work/out" "$work/$tree.check"
+        run bench "$work/$tree" --lanes 1,2 --rows 20 --seconds 0
+        ends "bench: $tree" 0
+        cp "$work/out" "$work/$tree.bench"
+    done
+    check "check: whole sequences are not cut" sh -c "! grep -q 'calls of' '$work/whole.check'"
+    check "check: it says so" has whole.check "whole sequences, cannot step"
+    check "check: each lane of whole sequences" has whole.check "each lane alone"
+    check "check: with dt" has mean.check "saved and loaded, dt"
+    check "check: no steps with orders" has grid.check "a step brings no orders"
+    check "bench: cannot step" has whole.bench "cannot step"
+fi
+
 # ---- arrays ------------------------------------------------------------------------
 
 ( npy '<i4' '6,'; int32 72 101 108 108 111 33 ) >"$work/tokens.npy"
@@ -349,7 +377,6 @@ run check "$model" --steps 3 --lanes 1 --seed 2
 ends "check: few rows" 0 "1 lane of 3 rows, seed 2"
 run check "$model" --steps 1
 ends "check: one row" 0 " 0 broken"
-run check "$model" --steps 0;       ends "check: no rows" 2 "--steps"
 run check "$model" --lanes 0;       ends "check: no lanes" 2 "--lanes"
 run check "$work/bad.gguf";         ends "check: a damaged file" 1 "bad.gguf"
 
@@ -368,7 +395,6 @@ for list in 0 '1,' x '1,x' '1;2' ',1' '1,,2' '' 99999999999999999999 1,2,3,4,5,6
 done
 run bench "$model" --threads 1,-2;  ends "bench: threads below 0" 2 "--threads"
 run bench "$model" --threads 300;   ends "bench: too many threads" 1 "--threads 300"
-run bench "$model" --rows 0;        ends "bench: no rows" 2 "--rows"
 run bench "$model" --chunk 0;       ends "bench: no chunk" 2 "--chunk"
 run bench "$model" --seconds -1;    ends "bench: less than no time" 2 "--seconds"
 "$krait" bench "$model" --seconds 100 >"$work/out" 2>"$work/err" &
