@@ -183,5 +183,11 @@ krait_status __wrap_krait_run(const krait_model *model, krait_state *state, cons
     status = __real_krait_run(model, state, &ours, output, message);
     if (status == KRAIT_OK && goes_wrong(model, input, output))
         flip(output->rows);
+    if (status == KRAIT_OK && fault("second") && input->reset) {        /* the end of the first lane */
+        int64_t width;
+
+        __real_krait_model_get(model, KRAIT_OUT_WIDTH, &width);
+        flip(&output->rows[output->counts[0] * (size_t)width - 1]);
+    }
     return status;
 }

@@ -10,14 +10,17 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/krait-check.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-mkdir "$work/tiny"
+mkdir "$work/tiny" "$work/whole"
 wraps=$(sed -n 's/^[a-z].* __wrap_\(krait_[a-z_]*\)(.*/\1/p' "$here/faults.c" | sort -u |
     sed 's/^/-Wl,--wrap=/')
 # shellcheck disable=SC2086
 ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && "$work/make_tiny" "$work/tiny" &&
+    "$work/make_tiny" "$work/whole" whole &&
     $COMPILE -Iinclude -c -o "$work/faults.o" "$here/faults.c" &&
     $LINK -pthread -o "$work/krait" "$build"/src/cli/*.o "$work/faults.o" $wraps \
         "$build/libkrait.a" -lm || exit 1
+
+model=tiny
 
 verdict() {
     if [ "$1" -eq 0 ]; then
@@ -30,7 +33,7 @@ verdict() {
 }
 
 check() {
-    KRAIT_FAULT=$1 "$work/krait" check "$work/tiny" >"$work/out" 2>&1 </dev/null
+    KRAIT_FAULT=$1 "$work/krait" check "$work/$model" >"$work/out" 2>&1 </dev/null
     status=$?
 }
 
@@ -77,6 +80,14 @@ broken scan-far  scan           'one call, chunk 64'
 broken scan-threads scan        '2 threads'
 broken scan-fails scan          ''
 broken auto-lies auto           'one call, chunk 64'
+broken second    recurrent      'a second episode'
+model=whole
+holds  none                     'recurrent  *each lane alone  *same bits  same bits  none  *held$'
+broken alone     recurrent      'each lane alone'
+broken backwards recurrent      '2 tasks, the last first'
+broken last      recurrent      'only the last row'
+broken episode   recurrent      'a second episode'
+broken second    recurrent      'a second episode'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
