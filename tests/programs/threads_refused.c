@@ -4,6 +4,8 @@
  *
  * The linker puts the function below in the place of pthread_create (threads_refused.flags).
  */
+int example_main(int argc, char **argv);
+
 #define main example_main
 #include "../../examples/threads.c"
 #undef main
