@@ -20,7 +20,8 @@
 
 #include "krait.h"
 
-enum { SENSORS = 4, WIDTH = 16, INNER = 32, STATES = 4, RANK = 2, TAPS = 4, ROWS = 100, AHEAD = 10 };
+enum { SENSORS = 4, WIDTH = 16, INNER = 32, STATES = 4, RANK = 2, TAPS = 4 };
+enum { ROWS = 100, AHEAD = 10 };
 
 /* ---- weights ---- */
 
@@ -33,7 +34,8 @@ static float a_log[INNER][STATES], d[INNER], out_proj[WIDTH][INNER];
 
 static const char description[] =
     "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 16}, \"tree\":"
-    " {\"residual\": {\"mamba1\": {\"name\": \"mixer\", \"inner\": 32, \"states\": 4, \"rank\": 2}}}}";
+    " {\"residual\": {\"mamba1\":"
+    " {\"name\": \"mixer\", \"inner\": 32, \"states\": 4, \"rank\": 2}}}}";
 
 #define ARRAY_1(name, x)    { name, x, sizeof(x), { sizeof(x) / sizeof(float) }, 1, KRAIT_F32 }
 #define ARRAY_2(name, x)    { name, x, sizeof(x), { sizeof(x) / sizeof((x)[0]), \
@@ -130,7 +132,8 @@ static float step(const struct network *n, const float *sensors)
 }
 
 /* The same for many rows: krait turns them into matrix products. */
-static void run_many(const struct network *n, float sensors[][SENSORS], size_t count, float *results)
+static void run_many(const struct network *n, float sensors[][SENSORS], size_t count,
+                     float *results)
 {
     static float rows[ROWS][WIDTH], made[ROWS][WIDTH];
     krait_input  input = { 0 };
@@ -151,10 +154,11 @@ static void run_many(const struct network *n, float sensors[][SENSORS], size_t c
 }
 
 /* The last rows come late: guess them, run ahead, and do it again when they are there. */
-static float guess_and_take_back(const struct network *n, float sensors[][SENSORS], float *guessed)
+static float guess_and_take_back(const struct network *n, float sensors[][SENSORS],
+                                 float *guessed)
 {
     size_t bytes;
-    void  *now = krait_state_data(n->state, &bytes);    /* all that is remembered, no pointer in it */
+    void  *now = krait_state_data(n->state, &bytes);    /* all that is remembered, no pointer */
     void  *copy = malloc(bytes);
     float  result = 0;
     int    i;

@@ -253,8 +253,8 @@ static void print_table(const struct bench *b)
     printf("one thread of this machine: %.1f GB/s from memory", b->bandwidth * 1e-9);
     if (b->fma > 0)
         printf(", %.1f GFLOP/s of fma", b->fma * 1e-9);
-    printf("\n\n  threads  lanes   decode rows/s   weights GB/s   prefill rows/s   state, chunk %lu\n",
-           (unsigned long)b->args->chunk);
+    printf("\n\n  threads  lanes   decode rows/s   weights GB/s   prefill rows/s   "
+           "state, chunk %lu\n", (unsigned long)b->args->chunk);
     for (i = 0; i < b->count; i++) {
         const struct figure *f = &b->figures[i];
 

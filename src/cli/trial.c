@@ -1,7 +1,6 @@
 /* trial.c - rows are gathered for each call and its output is put where it belongs. */
 #include "cli/trial.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +30,7 @@ static void fill_input(trial *t, uint64_t seed)
         t->dt[i] = 1.0f + next_number(&random) / 2;
 }
 
-static void *room_for(size_t count, size_t each)
+void *trial_room(size_t count, size_t each)
 {
     return each && count > SIZE_MAX / 8 / each ? NULL : calloc(count + 1, each);
 }
@@ -58,14 +57,14 @@ static int make_room(trial *t, int tokens)
 {
     size_t rows = t->lanes * t->steps;
 
-    t->tokens = tokens ? room_for(rows, sizeof *t->tokens) : NULL;
-    t->features = tokens ? NULL : room_for(rows, t->in_width * sizeof *t->features);
-    t->dt = room_for(rows, sizeof *t->dt);
-    t->call.tokens = room_for(2 * rows, sizeof *t->call.tokens);
-    t->call.features = tokens ? NULL : room_for(2 * rows, t->in_width * sizeof(float));
-    t->call.dt = room_for(2 * rows, sizeof *t->call.dt);
-    t->call.reset = room_for(2 * rows, 1);
-    t->call.counts = room_for(t->lanes, sizeof *t->call.counts);
+    t->tokens = tokens ? trial_room(rows, sizeof *t->tokens) : NULL;
+    t->features = tokens ? NULL : trial_room(rows, t->in_width * sizeof *t->features);
+    t->dt = trial_room(rows, sizeof *t->dt);
+    t->call.tokens = trial_room(2 * rows, sizeof *t->call.tokens);
+    t->call.features = tokens ? NULL : trial_room(2 * rows, t->in_width * sizeof(float));
+    t->call.dt = trial_room(2 * rows, sizeof *t->call.dt);
+    t->call.reset = trial_room(2 * rows, 1);
+    t->call.counts = trial_room(t->lanes, sizeof *t->call.counts);
     if ((!t->tokens && !t->features) || !t->dt || !t->call.tokens || !t->call.dt
         || !t->call.reset || !t->call.counts || (!tokens && !t->call.features))
         return complain(NULL, "no memory for %lu rows", (unsigned long)rows);
@@ -89,7 +88,7 @@ int trial_begin(trial *t, const char *path, uint64_t seed)
     fill_input(t, seed);
     if ((status = count_made(t, &message)) != KRAIT_OK)
         return complain_status(path, status, &message);
-    t->call.rows = room_for(2 * t->lanes * t->made, t->out_width * sizeof(float));
+    t->call.rows = trial_room(2 * t->lanes * t->made, t->out_width * sizeof(float));
     return t->call.rows ? 0 : complain(NULL, "no memory for the output");
 }
 
@@ -106,26 +105,6 @@ void trial_end(trial *t)
     free(t->call.counts);
     orders_free(&t->orders);
     orders_free(&t->call.orders);
-}
-
-int outcome_begin(const trial *t, outcome *o)
-{
-    memset(o, 0, sizeof *o);
-    o->rows = room_for(t->lanes * t->made, t->out_width * sizeof(float));
-    o->memory = room_for(t->lanes, t->numbers * sizeof(float));
-    o->counts = room_for(t->lanes, sizeof *o->counts);
-    if (o->rows && o->memory && o->counts)
-        return 0;
-    outcome_end(o);
-    return complain(NULL, "out of memory");
-}
-
-void outcome_end(outcome *o)
-{
-    free(o->rows);
-    free(o->memory);
-    free(o->counts);
-    memset(o, 0, sizeof *o);
 }
 
 /* ---- running ---- */
@@ -424,79 +403,4 @@ krait_status trial_run(trial *t, const way *w, int32_t mode, outcome *o, krait_m
         status = walk_rows(&k);
     }
     return status;
-}
-
-/* ---- comparing ---- */
-
-static int same_bits(float a, float b)
-{
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
-}
-
-/* Adds to *d; *most is the largest magnitude that is finite. */
-static void compare(distance *d, double *most, const float *reference, const float *x,
-                    size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        double apart = fabs((double)reference[i] - (double)x[i]);
-
-        if (isfinite(reference[i]) && fabs((double)reference[i]) > *most)
-            *most = fabs((double)reference[i]);
-        if (same_bits(reference[i], x[i]))
-            continue;
-        d->same = 0;
-        if (!(apart <= d->apart))       /* NaN too, which then stays */
-            d->apart = isnan(apart) ? INFINITY : apart;
-    }
-}
-
-static distance relative(distance d, double most)
-{
-    if (d.apart > 0 && most > 0)
-        d.apart /= most;
-    return d;
-}
-
-distance trial_rows_apart(const trial *t, const outcome *reference, const outcome *o)
-{
-    distance d = { 1, 0 };
-    double   most = 0;
-    size_t   lane, width = t->out_width;
-
-    for (lane = 0; lane < t->lanes; lane++) {
-        size_t at = (lane * t->made + o->first) * width, count = reference->counts[lane];
-
-        if (o->counts[lane] != count) {
-            d.same = 0;
-            d.apart = INFINITY;
-        } else if (count > o->first) {
-            compare(&d, &most, reference->rows + at, o->rows + at,
-                    (count - o->first) * width);
-        }
-    }
-    return relative(d, most);
-}
-
-distance trial_memory_apart(const trial *t, const outcome *reference, const outcome *o)
-{
-    distance d = { 1, 0 };
-    double   most = 0;
-
-    compare(&d, &most, reference->memory, o->memory, t->lanes * t->numbers);
-    return relative(d, most);
-}
-
-void trial_scale(const trial *t, const outcome *o, double *rows, double *memory)
-{
-    distance d = { 1, 0 };
-    size_t   lane, at;
-
-    *rows = *memory = 0;
-    for (lane = 0; lane < t->lanes; lane++) {
-        at = lane * t->made * t->out_width;
-        compare(&d, rows, o->rows + at, o->rows + at, o->counts[lane] * t->out_width);
-    }
-    compare(&d, memory, o->memory, o->memory, t->lanes * t->numbers);
 }

@@ -70,6 +70,9 @@ int  outcome_begin(const trial *t, outcome *o);
 void trial_end(trial *t);
 void outcome_end(outcome *o);
 
+/* Zeros, for free(); NULL if that is too many. */
+void *trial_room(size_t count, size_t each);
+
 /* From a fresh state to the outcome. */
 krait_status trial_run(trial *t, const way *w, int32_t mode, outcome *o, krait_message *message);
 

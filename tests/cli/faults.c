@@ -18,10 +18,10 @@ krait_status __real_krait_state_create(krait_state **state, const krait_model *m
 krait_status __real_krait_state_reset(const krait_model *model, krait_state *state, int32_t lane);
 krait_status __real_krait_state_load(const krait_model *model, krait_state *state, int32_t lane,
                                      const void *buffer, size_t bytes, krait_message *message);
-krait_status __real_krait_part_read(const krait_model *model, const krait_state *state, size_t index,
-                                    int32_t lane, float *values, size_t count);
-krait_status __real_krait_run(const krait_model *model, krait_state *state, const krait_input *input,
-                              krait_output *output, krait_message *message);
+krait_status __real_krait_part_read(const krait_model *model, const krait_state *state,
+                                    size_t index, int32_t lane, float *values, size_t count);
+krait_status __real_krait_run(const krait_model *model, krait_state *state,
+                              const krait_input *input, krait_output *output, krait_message *message);
 krait_status __real_krait_step_tokens(const krait_model *model, krait_state *state,
                                       const int32_t *tokens, float *out);
 
@@ -34,10 +34,10 @@ krait_status __wrap_krait_state_create(krait_state **state, const krait_model *m
 krait_status __wrap_krait_state_reset(const krait_model *model, krait_state *state, int32_t lane);
 krait_status __wrap_krait_state_load(const krait_model *model, krait_state *state, int32_t lane,
                                      const void *buffer, size_t bytes, krait_message *message);
-krait_status __wrap_krait_part_read(const krait_model *model, const krait_state *state, size_t index,
-                                    int32_t lane, float *values, size_t count);
-krait_status __wrap_krait_run(const krait_model *model, krait_state *state, const krait_input *input,
-                              krait_output *output, krait_message *message);
+krait_status __wrap_krait_part_read(const krait_model *model, const krait_state *state,
+                                    size_t index, int32_t lane, float *values, size_t count);
+krait_status __wrap_krait_run(const krait_model *model, krait_state *state,
+                              const krait_input *input, krait_output *output, krait_message *message);
 krait_status __wrap_krait_step_tokens(const krait_model *model, krait_state *state,
                                       const int32_t *tokens, float *out);
 
@@ -109,8 +109,8 @@ krait_status __wrap_krait_state_load(const krait_model *model, krait_state *stat
                          : __real_krait_state_load(model, state, lane, buffer, bytes, message);
 }
 
-krait_status __wrap_krait_part_read(const krait_model *model, const krait_state *state, size_t index,
-                                    int32_t lane, float *values, size_t count)
+krait_status __wrap_krait_part_read(const krait_model *model, const krait_state *state,
+                                    size_t index, int32_t lane, float *values, size_t count)
 {
     krait_status status = __real_krait_part_read(model, state, index, lane, values, count);
 
@@ -153,7 +153,8 @@ static krait_status pretend(const krait_model *model, krait_state *state, const 
     return status;
 }
 
-static int goes_wrong(const krait_model *model, const krait_input *input, const krait_output *output)
+static int goes_wrong(const krait_model *model, const krait_input *input,
+                      const krait_output *output)
 {
     return (fault("cut-1") && input->steps == 1) || (fault("cut-7") && input->steps == 7)
            || (fault("cut-37") && input->steps == 37) || (fault("cut-64") && input->steps == 64)
@@ -166,8 +167,8 @@ static int goes_wrong(const krait_model *model, const krait_input *input, const 
            || (fault("dt-cut") && input->dt && input->steps == 7);
 }
 
-krait_status __wrap_krait_run(const krait_model *model, krait_state *state, const krait_input *input,
-                              krait_output *output, krait_message *message)
+krait_status __wrap_krait_run(const krait_model *model, krait_state *state,
+                              const krait_input *input, krait_output *output, krait_message *message)
 {
     krait_input  ours = *input;
     krait_status status;

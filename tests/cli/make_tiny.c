@@ -42,16 +42,20 @@ static const struct {
 } trees[] = {
     { "whole",
       "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
-      " \"tree\": {\"sequence\": [" IN ", {\"define\": {\"as\": \"shared\", \"of\": " BLOCK "}},\n"
+      " \"tree\": {\"sequence\": [" IN ", \n"
+      " {\"define\": {\"as\": \"shared\", \"of\": " BLOCK "}},\n"
       " {\"put\": {\"as\": \"hidden\"}},\n"
-      " {\"branches\": {\"merge\": \"mean\", \"of\": [" SHARED ", {\"reverse\": {\"of\": " SHARED "}}]}},\n"
+      " {\"branches\": {\"merge\": \"mean\", \"of\":\n"
+      "  [" SHARED ", {\"reverse\": {\"of\": " SHARED "}}]}},\n"
       " {\"permute\": {\"input\": \"path\", \"of\": " SHARED "}}, " INSERT ", " OUT "]}}\n", 6 },
     { "mean",
       "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
       " \"tree\": {\"sequence\": [" IN ", " BLOCK ", {\"pool\": {\"kind\": \"mean\"}}, " OUT "]}}\n", 6 },
     { "grid",
-      "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 2, \"grid\": [4, 3]},\n"
-      " \"tree\": {\"sequence\": [" IN ", {\"over\": {\"axis\": \"steps\", \"of\": " MIXER "}},\n"
+      "{\"model_type\": \"krait\", \"version\": 1, \n"
+      " \"input\": {\"features\": 2, \"grid\": [4, 3]},\n"
+      " \"tree\": {\"sequence\": [" IN ", \n"
+      " {\"over\": {\"axis\": \"steps\", \"of\": " MIXER "}},\n"
       " {\"over\": {\"axis\": \"grid\", \"of\": {\"sequence\": [\n"
       "  {\"permute\": {\"input\": \"cells\", \"of\": " BLOCK "}},\n"
       "  " INSERT ", {\"pool\": {\"kind\": \"token\", \"index\": 6}}]}}}, " OUT "]}}\n", 2 },

@@ -384,13 +384,15 @@ run check "$work/bad.gguf";         ends "check: a damaged file" 1 "bad.gguf"
 
 run bench "$model" --lanes 1,3 --threads 1,2 --rows 20 --seconds 0
 ends "bench" 0 "prefill rows/s"
-check "bench: a line for each" [ "$(grep -c '^ *[12]  *[13]  *[0-9.]*  *[0-9.]*  *[0-9.]*  ' "$work/out")" -eq 4 ]
+lines=$(grep -c '^ *[12]  *[13]  *[0-9.]*  *[0-9.]*  *[0-9.]*  ' "$work/out")
+check "bench: a line for each" [ "$lines" -eq 4 ]
 check "bench: figures above 0" sh -c "! grep -q '  0\.0  ' '$work/out'"
 run bench "$model" --lanes 1,3 --threads 2 --rows 20 --seconds 0 --json
 ends "bench --json" 0 '"decode_rows_per_second"'
 check "bench --json: threads and lanes" has out '"threads": 2, "lanes": 3,'
 check "bench --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
-for list in 0 '1,' x '1,x' '1;2' ',1' '1,,2' '' 99999999999999999999 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
+for list in 0 '1,' x '1,x' '1;2' ',1' '1,,2' '' 99999999999999999999 \
+    1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
     run bench "$model" --lanes "$list"; ends "bench: no lanes are '$list'" 2 "--lanes"
 done
 run bench "$model" --threads 1,-2;  ends "bench: threads below 0" 2 "--threads"
