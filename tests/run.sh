@@ -85,6 +85,10 @@ for source in examples/*.c; do
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
+stage command-tree tests/cli/test_tree.sh "$BUILD"
+stage manual       tests/cli/test_man.sh "$BUILD/krait"
+stage manual-lint  tests/cli/test_man.sh lint
+stage command-check tests/cli/test_check.sh "$BUILD"
 stage one-file     tests/check_one_file.sh
 
 if [ $((passed + failed + skipped)) -eq 0 ]; then
