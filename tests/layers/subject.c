@@ -60,6 +60,12 @@ const subject_case subject_cases[] = {
     { "mamba1(inner=15 states=4 taps=5 rank=15 plain_a no_dt_bias)", 0, 30, KRAIT_F16 },
     { "mamba1(inner=64 rank=4 conv_bias plain_a)", 0, 32, KRAIT_Q8_0 },
     { "mamba1(inner=33 states=3 taps=1 rank=2)", 0, 17, KRAIT_F32 },
+    { "mamba1(inner=32 rank=2 conv_bias norm=rms)", 0, 16, KRAIT_F32 },
+    { "mamba1(inner=21 states=5 taps=3 rank=3 bias norm=rms norm_eps=0.25)", 0, 14, KRAIT_F16 },
+    { "mamba1(inner=24 states=18 rank=19 conv_bias norm=rms norm_eps=0.001 norm_weights)", 0, 12,
+      KRAIT_F32 },
+    { "mamba1(inner=9 states=1 taps=2 rank=1 norm=rms norm_eps=1 norm_weights)", 0, 5, KRAIT_BF16 },
+    { "mamba1(inner=32 states=8 rank=32 norm=none norm_eps=0.5)", 0, 32, KRAIT_Q8_0 },
     { "sequence[activation(kind=relu)]", 0, 6, KRAIT_F32 },
     { "sequence[linear(width=9), conv(taps=3), linear(width=20 bias), activation(kind=silu), "
       "linear(width=3)]", 0, 6, KRAIT_F32 },
