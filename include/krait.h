@@ -183,8 +183,8 @@ KRAIT_API void krait_model_close(krait_model *model);
 
 /** Keys of krait_model_get(). */
 enum {
-    KRAIT_IN_WIDTH = 1,         /* floats of one row of features */
-    KRAIT_OUT_WIDTH,            /* floats of one row of output */
+    KRAIT_IN_WIDTH = 1,         /* floats of one row of features: of all cells, if it is a grid */
+    KRAIT_OUT_WIDTH,            /* floats of one row of output, likewise */
     KRAIT_VOCABULARY,           /* token ids are 0..this-1; 0: takes no tokens */
     KRAIT_LAYERS,               /* layers that remember something */
     KRAIT_PARAMETERS,           /* numbers in the weights; shared ones count once */
@@ -194,7 +194,10 @@ enum {
     KRAIT_CAN_STEP,             /* 1: krait_step() works */
     KRAIT_USES_DT,              /* 1: some layer uses the time between rows */
     KRAIT_TAKES_TOKENS,         /* 1: input->tokens works */
-    KRAIT_END_TOKEN             /* id that ends a text; -1: none named */
+    KRAIT_END_TOKEN,            /* id that ends a text; -1: none named */
+    KRAIT_GRID_ROWS,            /* a step of input is a grid of so many rows */
+    KRAIT_GRID_COLUMNS,         /* and columns; 1 and 1: it is no grid */
+    KRAIT_MOST_STEPS            /* bound of a sequence of a whole-sequence model; 0: max_steps alone */
 };
 /** Sets *value; KRAIT_ERR_UNSUPPORTED (and 0) for a key this library does not know. */
 KRAIT_API krait_status krait_model_get(const krait_model *model, int32_t key, int64_t *value);
@@ -208,6 +211,22 @@ KRAIT_API const char  *krait_model_text(const krait_model *model, const char *ke
  * owned by the model; data is NULL where only a prepared form is kept.
  */
 KRAIT_API krait_status krait_model_tensor(const krait_model *model, size_t i, krait_tensor *tensor);
+/** Kinds of krait_slot_info. */
+enum {
+    KRAIT_SLOT_ORDER = 1,       /* an order that krait_input.orders must bring */
+    KRAIT_SLOT_ROWS  = 2,       /* rows that krait_output.slots may ask for */
+    KRAIT_SLOT_INNER = 3        /* rows that only the model itself uses */
+};
+/** Something that the model knows by a name besides its input and output. */
+typedef struct krait_slot_info {
+    size_t      size;
+    const char *name;           /* owned by the model */
+    size_t      width;          /* floats of a step; of an order: numbers of a step, 1 or a grid's cells */
+    int32_t     kind;           /* KRAIT_SLOT_... */
+    int32_t     unused_;
+} krait_slot_info;
+/** Slot number i; KRAIT_ERR_ARGUMENT past the last.  info->size is given. */
+KRAIT_API krait_status krait_model_slot(const krait_model *model, size_t i, krait_slot_info *info);
 /** Metadata key number i; NULL past the last.  Owned by the model. */
 KRAIT_API const char  *krait_model_key(const krait_model *model, size_t i);
 /**
@@ -229,7 +248,7 @@ typedef struct krait_state_options {
     uint32_t chunk;         /* rows per lane and pass of krait_run(): sizes scratch only; default 1 */
     uint32_t tasks;         /* most tasks at once, scratch is per task; default 1 */
     uint32_t context;       /* rows that attention layers keep; default: the model's own */
-    uint32_t max_steps;     /* longest sequence of a model that needs the whole one */
+    uint32_t max_steps;     /* longest sequence of a whole-sequence model, which sizes scratch; default: KRAIT_MOST_STEPS */
     uint32_t unused_;
 } krait_state_options;
 
@@ -317,6 +336,21 @@ enum { KRAIT_NAN_PROPAGATE = 0, KRAIT_NAN_REFUSE = 1, KRAIT_NAN_HOLD = 2 };
  * Rows are [lanes][steps], dense, lane by lane.  Give tokens or features, or both: a row whose
  * token is -1 takes its features (they stand for the embedding).  Nothing here is written.
  */
+typedef struct krait_order {            /* frozen; arrays of it are passed */
+    const char    *name;
+    const int32_t *order;               /* [lanes][steps], or [lanes][steps][cells] of a grid */
+    size_t         count;               /* of all these numbers */
+} krait_order;
+
+/** Rows that the model keeps under a name: hidden states. */
+typedef struct krait_slot {             /* frozen; arrays of it are passed */
+    const char *name;
+    float      *rows;                   /* [lanes][stride][width] */
+    size_t      capacity;               /* of rows, in floats */
+    size_t      width;                  /* set: floats of a row */
+    size_t      stride;                 /* set: rows from one lane's first to the next one's; steps if the model is causal */
+} krait_slot;
+
 typedef struct krait_input {
     size_t            size;
     size_t            steps;
@@ -331,17 +365,22 @@ typedef struct krait_input {
     void             *progress_user;
     int32_t           mode;         /* KRAIT_RECURRENT, ... */
     int32_t           nan_policy;   /* KRAIT_NAN_... */
+    const krait_order *orders;      /* every one that the model takes by name */
+    size_t            order_count;
 } krait_input;
 
 typedef struct krait_output {
     size_t    size;
-    float    *rows;                 /* [lanes][steps, or 1 for ROWS_LAST][KRAIT_OUT_WIDTH]; NULL with ROWS_NONE */
+    float    *rows;                 /* [lanes][stride][KRAIT_OUT_WIDTH]; NULL with ROWS_NONE */
     size_t    capacity;             /* of rows, in floats */
     int32_t   which;                /* KRAIT_ROWS_... */
     int32_t   mode_used;            /* set: the mode that ran */
     uint8_t  *held;                 /* [lanes][steps], set with KRAIT_NAN_HOLD; may be NULL */
     uint32_t *counts;               /* per lane, set: rows written; may be NULL */
     size_t    steps_done;           /* set: equals steps unless cancelled */
+    size_t    stride;               /* set, also on KRAIT_ERR_SPACE: rows from one lane's first to the next one's */
+    krait_slot *slots;              /* kept rows that are asked for; all of them, whatever 'which' is */
+    size_t    slot_count;
 } krait_output;
 
 /**

@@ -10,7 +10,7 @@
 #include "core/hash.h"
 #include "kernels/selftest.h"
 #include "model/convert.h"
-#include "model/state.h"
+#include "model/run.h"
 #include "text/bytes.h"
 #include "text/sample.h"
 
@@ -193,17 +193,20 @@ krait_status krait_model_get(const krait_model *model, int32_t key, int64_t *val
     *value = 0;
     switch (key) {
     case KRAIT_IN_WIDTH:             *value = (int64_t)model->in_width; break;
-    case KRAIT_OUT_WIDTH:            *value = (int64_t)model->root->out_width; break;
+    case KRAIT_OUT_WIDTH:            *value = (int64_t)model->out_width; break;
     case KRAIT_VOCABULARY:           *value = (int64_t)model->vocabulary; break;
     case KRAIT_LAYERS:               *value = (int64_t)model->n_remembering; break;
     case KRAIT_PARAMETERS:           *value = (int64_t)model->parameters; break;
-    case KRAIT_WHOLE_SEQUENCE:       *value = 0; break;
+    case KRAIT_WHOLE_SEQUENCE:       *value = model->whole; break;
     case KRAIT_WEIGHT_BYTES:         *value = (int64_t)model->held_bytes; break;
     case KRAIT_STATE_BYTES_PER_LANE: *value = (int64_t)model->lane_bytes; break;
-    case KRAIT_CAN_STEP:             *value = 1; break;
-    case KRAIT_USES_DT:              *value = 0; break;
+    case KRAIT_CAN_STEP:             *value = !model->whole; break;
+    case KRAIT_USES_DT:              *value = model->uses_time; break;
     case KRAIT_TAKES_TOKENS:         *value = model->vocabulary > 0; break;
     case KRAIT_END_TOKEN:            *value = model->end_token; break;
+    case KRAIT_GRID_ROWS:            *value = (int64_t)model->grid[0]; break;
+    case KRAIT_GRID_COLUMNS:         *value = (int64_t)model->grid[1]; break;
+    case KRAIT_MOST_STEPS:           *value = (int64_t)model->most_steps; break;
     default:                         return KRAIT_ERR_UNSUPPORTED;
     }
     return KRAIT_OK;
@@ -229,6 +232,31 @@ krait_status krait_model_tensor(const krait_model *model, size_t i, krait_tensor
 const char *krait_model_key(const krait_model *model, size_t i)
 {
     return model && i < model->n_pairs ? model->pairs[i].key : NULL;
+}
+
+krait_status krait_model_slot(const krait_model *model, size_t i, krait_slot_info *info)
+{
+    krait_slot_info ours = { sizeof ours, NULL, 0, KRAIT_SLOT_ORDER, 0 };
+    size_t          size;
+
+    if (!model || !info || i >= model->flows.n_inputs + model->flows.n_slots)
+        return KRAIT_ERR_ARGUMENT;
+    memcpy(&size, info, sizeof size);
+    if (size < sizeof size)
+        return KRAIT_ERR_ARGUMENT;
+    if (i < model->flows.n_inputs) {
+        ours.name = model->flows.inputs[i].name;
+        ours.width = model->flows.inputs[i].cells;
+    } else {
+        const kr_slot *slot = &model->flows.slots[i - model->flows.n_inputs];
+
+        ours.name = slot->name;
+        ours.kind = slot->output ? KRAIT_SLOT_ROWS : KRAIT_SLOT_INNER;
+        ours.width = slot->output ? kr_run_slot_width(slot) : slot->width;
+    }
+    ours.size = size;
+    memcpy(info, &ours, size < sizeof ours ? size : sizeof ours);
+    return KRAIT_OK;
 }
 
 uint64_t krait_model_id(const krait_model *model)
@@ -463,7 +491,7 @@ krait_status krait_state_load(const krait_model *model, krait_state *state, int3
 
 krait_status krait_part_info(const krait_model *model, size_t index, krait_part *part)
 {
-    krait_part ours = { sizeof ours, NULL, { 0 }, 2, 0 };
+    krait_part ours = { sizeof ours, NULL, { 0 }, 0, 0 };
     size_t     size;
 
     if (!model || !part || index >= model->n_parts)
@@ -473,8 +501,10 @@ krait_status krait_part_info(const krait_model *model, size_t index, krait_part 
         return KRAIT_ERR_ARGUMENT;
     ours.size = size;
     ours.name = model->parts[index].name;
-    ours.shape[0] = model->parts[index].part.shape[0];
-    ours.shape[1] = model->parts[index].part.shape[1];
+    if (model->parts[index].cells > 1)
+        ours.shape[ours.dimensions++] = model->parts[index].cells;
+    ours.shape[ours.dimensions++] = model->parts[index].part.shape[0];
+    ours.shape[ours.dimensions++] = model->parts[index].part.shape[1];
     memcpy(part, &ours, size < sizeof ours ? size : sizeof ours);
     return KRAIT_OK;
 }
@@ -523,9 +553,7 @@ static krait_status run_rows_of(const krait_model *model, krait_state *state, co
     if ((status = kr_state_check(model, state)) != KRAIT_OK)
         return kr_fail(message, status, "state: %s", krait_status_text(status));
     host = kr_fpenv_enter();
-    status = kr_run_check(model, state, input, output, message);
-    if (status == KRAIT_OK)
-        status = kr_run(model, state, input, output, message);
+    status = kr_run(model, state, input, output, message);
     kr_fpenv_leave(host);
     return status;
 }
@@ -541,7 +569,7 @@ krait_status krait_run(const krait_model *model, krait_state *state, const krait
     if (!output || options_copy(&to, sizeof to, output) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT,
                        "output is NULL, or its size or fields are not known to this library");
-    to.steps_done = 0;
+    to.steps_done = to.stride = 0;
     if (!model || !state || !input)
         status = kr_fail(message, KRAIT_ERR_ARGUMENT, "model, state or input is NULL");
     else if (options_copy(&rows, sizeof rows, input) != KRAIT_OK)
@@ -560,6 +588,8 @@ static krait_status step_rows(const krait_model *model, krait_state *state, cons
 
     if (!model || !state || (!tokens && !features))
         return KRAIT_ERR_ARGUMENT;
+    if (model->whole)
+        return KRAIT_ERR_CANNOT_STEP;
     return run_rows_of(model, state, &input, &output, NULL);
 }
 

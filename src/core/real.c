@@ -8,6 +8,11 @@ float kr_sqrt(float x)
     return sqrtf(x);
 }
 
+double kr_sqrt_double(double x)
+{
+    return sqrt(x);
+}
+
 double kr_exp(double x)
 {
     static const double inverse[] = {       /* 1 / k! for k = 13 down to 0 */

@@ -41,7 +41,8 @@ KR_INLINE float kr_fma(float a, float b, float c)
 }
 
 /* sqrt is an instruction or correctly rounded in every libm: the one function taken from there. */
-float kr_sqrt(float x);
+float  kr_sqrt(float x);
+double kr_sqrt_double(double x);
 
 /* Recurrent values below this become +0, by definition: they would decay into subnormals. */
 #define KR_TINY 0x1p-100f

@@ -51,6 +51,15 @@ void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, 
     want->optional = optional;
 }
 
+void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width)
+{
+    kr_want *want = want_next(wants, slot, KR_FLOATS, at);
+
+    want->shape[0] = rows;
+    want->shape[1] = width;
+    want->dimensions = 2;
+}
+
 void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n)
 {
     kr_want *want = want_next(wants, slot, KR_CHANNELS, at);
@@ -86,12 +95,12 @@ size_t kr_part_index(const kr_memory_part *part, size_t i)
 
 /* ---- running ------------------------------------------------------------------------ */
 
-void kr_layer_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+void kr_layer_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
     size_t used = carve->used;
 
     if (layer->type->scratch)
-        layer->type->scratch(layer, rows, carve);
+        layer->type->scratch(layer, most, carve);
     carve->used = used;
 }
 
@@ -99,6 +108,16 @@ void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
 {
     size_t used = context->scratch.used;
 
+    out->tokens = NULL;
+    out->width = layer->out_width;
+    out->lanes = in->lanes;
+    out->first = in->first;
+    out->cells = kr_flow_cells(&layer->out);
+    out->dt = in->dt;
+    out->reset = in->reset;
+    if (context->transient && layer->memory_bytes)
+        for (size_t lane = 0; lane < in->lanes; lane++)
+            memset(kr_layer_memory(layer, context, lane), 0, layer->memory_bytes);
     layer->type->run(layer, context, in, out);
     context->scratch.used = used;
 }

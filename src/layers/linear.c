@@ -25,9 +25,9 @@ static void linear_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_floats(wants, "bias", KR_AT(linear, bias), layer->out_width, 1);
 }
 
-static void linear_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+static void linear_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    kr_product_scratch(&((const linear *)layer->params)->weight, rows, carve);
+    kr_product_scratch(&((const linear *)layer->params)->weight, most->rows, carve);
 }
 
 static void linear_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)

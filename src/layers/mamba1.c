@@ -10,12 +10,15 @@
  *     h         = exp(dt A) h + dt B x                per channel, 'states' numbers each
  *     y         = (C h + D x) silu(z)
  *     out       = out_proj y
+ *
+ * With project "none" rows are [x | z] and y goes out: two directions may share their projections.
  */
 #include "layers/layer.h"
 #include "layers/window.h"
 
 typedef struct mamba1 {
     size_t       inner, states, taps, rank;
+    int          bare;          /* index into mamba1_projects */
     int          normed;        /* index into mamba1_norms */
     float        norm_eps;
     kr_matrix    in_proj;       /* [2 inner][width] */
@@ -30,6 +33,7 @@ typedef struct mamba1 {
     const float *dt_norm, *b_norm, *c_norm;         /* [rank], [states], [states] or NULL: 1 */
 } mamba1;
 
+static const char *const mamba1_projects[] = { "both", "none", NULL };
 static const char *const mamba1_norms[] = { "none", "rms", NULL };
 
 static const kr_option mamba1_options[] = {
@@ -37,15 +41,21 @@ static const kr_option mamba1_options[] = {
     { "states", KR_COUNT, KR_AT(mamba1, states), 1, KR_MOST_STATES, 16, NULL },
     { "taps",   KR_COUNT, KR_AT(mamba1, taps),   1, 4096,           4,  NULL },
     { "rank",   KR_COUNT, KR_AT(mamba1, rank),   1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
-    { "norm",   KR_CHOICE, KR_AT(mamba1, normed), 0, 0,             0,  mamba1_norms },
-    { "norm_eps", KR_REAL, KR_AT(mamba1, norm_eps), 0, 1,           1e-6, NULL },
+    { "project", KR_CHOICE | KR_LATE, KR_AT(mamba1, bare), 0, 0,    0,  mamba1_projects },
+    { "norm",   KR_CHOICE | KR_LATE, KR_AT(mamba1, normed), 0, 0,   0,  mamba1_norms },
+    { "norm_eps", KR_REAL | KR_LATE, KR_AT(mamba1, norm_eps), 0, 1, 1e-6, NULL },
     { 0 }
 };
 
 static krait_status mamba1_shape(kr_layer *layer, krait_message *message)
 {
-    (void)message;
-    layer->out_width = layer->in_width;
+    const mamba1 *p = layer->params;
+
+    layer->out_width = p->bare ? p->inner : layer->in_width;
+    if (p->bare && layer->in_width != 2 * p->inner)
+        return kr_fail(message, KRAIT_ERR_SHAPE,
+                       "description: %.100s: without projections rows [x | z] of %zu numbers are wanted, not %zu",
+                       layer->path, 2 * p->inner, layer->in_width);
     return KRAIT_OK;
 }
 
@@ -54,8 +64,10 @@ static void mamba1_weights(const kr_layer *layer, kr_wants *wants)
     const mamba1 *p = layer->params;
     size_t        width = layer->in_width, inner = p->inner;
 
-    kr_want_matrix(wants, "in_proj.weight", KR_AT(mamba1, in_proj), 2 * inner, width);
-    kr_want_floats(wants, "in_proj.bias", KR_AT(mamba1, in_bias), 2 * inner, 1);
+    if (!p->bare) {
+        kr_want_matrix(wants, "in_proj.weight", KR_AT(mamba1, in_proj), 2 * inner, width);
+        kr_want_floats(wants, "in_proj.bias", KR_AT(mamba1, in_bias), 2 * inner, 1);
+    }
     kr_want_channels(wants, "conv1d.weight", KR_AT(mamba1, conv), inner, p->taps);
     kr_want_floats(wants, "conv1d.bias", KR_AT(mamba1, conv_bias), inner, 1);
     kr_want_matrix(wants, "x_proj.weight", KR_AT(mamba1, x_proj), p->rank + 2 * p->states, inner);
@@ -64,8 +76,10 @@ static void mamba1_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_channels(wants, "A", KR_AT(mamba1, a), inner, p->states);
     wants->list[wants->count - 1].logarithm = "A_log";
     kr_want_floats(wants, "D", KR_AT(mamba1, d), inner, 0);
-    kr_want_matrix(wants, "out_proj.weight", KR_AT(mamba1, out_proj), width, inner);
-    kr_want_floats(wants, "out_proj.bias", KR_AT(mamba1, out_bias), width, 1);
+    if (!p->bare) {
+        kr_want_matrix(wants, "out_proj.weight", KR_AT(mamba1, out_proj), width, inner);
+        kr_want_floats(wants, "out_proj.bias", KR_AT(mamba1, out_bias), width, 1);
+    }
     if (p->normed) {
         kr_want_floats(wants, "dt_norm.weight", KR_AT(mamba1, dt_norm), p->rank, 1);
         kr_want_floats(wants, "b_norm.weight", KR_AT(mamba1, b_norm), p->states, 1);
@@ -85,32 +99,37 @@ static void mamba1_memory(const kr_layer *layer, kr_parts *parts)
 
 /* Rows between the projections. */
 typedef struct mamba1_work {
-    float *xz;                  /* [rows][2 inner] */
+    const float *xz;            /* [rows][2 inner] */
+    float *projected, *made;    /* room for xz and y, or NULL: they are the layer's own rows */
     float *x, *dt, *y;          /* [rows][inner] */
     float *rbc;                 /* [rows][rank + 2 states] */
 } mamba1_work;
 
 static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
 {
-    mamba1_work w;
+    mamba1_work w = { 0 };
 
-    w.xz = kr_carve_floats(carve, rows, 2 * p->inner);
+    if (!p->bare) {
+        w.projected = kr_carve_floats(carve, rows, 2 * p->inner);
+        w.made = kr_carve_floats(carve, rows, p->inner);
+    }
     w.x = kr_carve_floats(carve, rows, p->inner);
     w.dt = kr_carve_floats(carve, rows, p->inner);
-    w.y = kr_carve_floats(carve, rows, p->inner);
     w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
     return w;
 }
 
-static void mamba1_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+static void mamba1_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
     const mamba1 *p = layer->params;
 
-    mamba1_take(p, rows, carve);
-    kr_product_scratch(&p->in_proj, rows, carve);
-    kr_product_scratch(&p->x_proj, rows, carve);
-    kr_product_scratch(&p->dt_proj, rows, carve);
-    kr_product_scratch(&p->out_proj, rows, carve);
+    mamba1_take(p, most->rows, carve);
+    if (!p->bare)
+        kr_product_scratch(&p->in_proj, most->rows, carve);
+    kr_product_scratch(&p->x_proj, most->rows, carve);
+    kr_product_scratch(&p->dt_proj, most->rows, carve);
+    if (!p->bare)
+        kr_product_scratch(&p->out_proj, most->rows, carve);
 }
 
 /* What one lane remembers. */
@@ -203,7 +222,10 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
     size_t        rows = kr_rows_count(in), wide = p->rank + 2 * p->states;
     mamba1_work   w = mamba1_take(p, rows, &context->scratch);
 
-    kr_product_run(context, &p->in_proj, p->in_bias, in->data, in->width, w.xz, 2 * p->inner, rows);
+    w.xz = p->bare ? in->data : w.projected;
+    w.y = p->bare ? out->data : w.made;
+    if (!p->bare)
+        kr_product_run(context, &p->in_proj, p->in_bias, in->data, in->width, w.projected, 2 * p->inner, rows);
     mamba1_lanes(layer, context, in, &w, mamba1_convolve);
     kr_product_run(context, &p->x_proj, NULL, w.x, p->inner, w.rbc, wide, rows);
     if (p->normed)
@@ -211,12 +233,13 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
     kr_product_run(context, &p->dt_proj, p->dt_bias, w.rbc, wide, w.dt, p->inner, rows);
     context->kernels->activate(w.dt, rows * p->inner, KR_SOFTPLUS);
     mamba1_lanes(layer, context, in, &w, mamba1_scan);
-    kr_product_run(context, &p->out_proj, p->out_bias, w.y, p->inner, out->data, out->width, rows);
+    if (!p->bare)
+        kr_product_run(context, &p->out_proj, p->out_bias, w.y, p->inner, out->data, out->width, rows);
 }
 
 extern const kr_layer_type kr_layer_mamba1;
 const kr_layer_type kr_layer_mamba1 = {
-    .name = "mamba1", .params_size = sizeof(mamba1), .options = mamba1_options, .later = "norm",
+    .name = "mamba1", .params_size = sizeof(mamba1), .options = mamba1_options,
     .shape = mamba1_shape, .weights = mamba1_weights, .memory = mamba1_memory,
     .scratch = mamba1_scratch, .run = mamba1_run,
 };

@@ -8,9 +8,9 @@ static krait_status repeat_shape(kr_layer *layer, krait_message *message)
     return KRAIT_OK;
 }
 
-static void repeat_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+static void repeat_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    kr_chain_scratch(layer, 0, layer->n_children, rows, carve);
+    kr_chain_scratch(layer, 0, layer->n_children, most, carve);
 }
 
 static void repeat_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
@@ -20,6 +20,6 @@ static void repeat_run(const kr_layer *layer, kr_context *context, const kr_rows
 
 extern const kr_layer_type kr_layer_repeat;
 const kr_layer_type kr_layer_repeat = {
-    .name = "repeat", .children = KR_REPEAT,
+    .name = "repeat", .children = KR_REPEAT, .flags = KR_ANY_GRID,
     .shape = repeat_shape, .scratch = repeat_scratch, .run = repeat_run,
 };

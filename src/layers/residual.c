@@ -12,9 +12,19 @@ static krait_status residual_shape(kr_layer *layer, krait_message *message)
     return KRAIT_OK;
 }
 
-static void residual_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+static krait_status residual_flow(kr_layer *layer, kr_flows *flows, kr_flow *flow)
 {
-    kr_layer_scratch(layer->children[0], rows, carve);
+    krait_status status = kr_flow_through(layer->children[0], flows, flow);
+
+    if (status == KRAIT_OK && (!kr_flow_same(&layer->in, flow) || layer->children[0]->reshapes))
+        return kr_fail(flows->message, KRAIT_ERR_SHAPE,
+                       "description: %.100s: residual around a layer that makes another number of rows", layer->path);
+    return status;
+}
+
+static void residual_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
+{
+    kr_layer_scratch(layer->children[0], most, carve);
 }
 
 static void residual_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
@@ -26,6 +36,6 @@ static void residual_run(const kr_layer *layer, kr_context *context, const kr_ro
 
 extern const kr_layer_type kr_layer_residual;
 const kr_layer_type kr_layer_residual = {
-    .name = "residual", .children = KR_ONE,
-    .shape = residual_shape, .scratch = residual_scratch, .run = residual_run,
+    .name = "residual", .children = KR_ONE, .flags = KR_ANY_GRID, .shape = residual_shape,
+    .flow = residual_flow, .scratch = residual_scratch, .run = residual_run,
 };

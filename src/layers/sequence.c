@@ -10,9 +10,9 @@ static krait_status sequence_shape(kr_layer *layer, krait_message *message)
     return KRAIT_OK;
 }
 
-static void sequence_scratch(const kr_layer *layer, size_t rows, kr_carve *carve)
+static void sequence_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    kr_chain_scratch(layer, 0, layer->n_children, rows, carve);
+    kr_chain_scratch(layer, 0, layer->n_children, most, carve);
 }
 
 static void sequence_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
@@ -23,6 +23,6 @@ static void sequence_run(const kr_layer *layer, kr_context *context, const kr_ro
 
 extern const kr_layer_type kr_layer_sequence;
 const kr_layer_type kr_layer_sequence = {
-    .name = "sequence", .children = KR_CHAIN, .flags = KR_TAKES_TOKEN,
+    .name = "sequence", .children = KR_CHAIN, .flags = KR_TAKES_TOKEN | KR_ANY_GRID,
     .shape = sequence_shape, .scratch = sequence_scratch, .run = sequence_run,
 };

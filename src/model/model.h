@@ -35,7 +35,9 @@ typedef struct kr_model_part {
     const char    *name;        /* "layers.3.mixer.ssm" */
     kr_memory_part part;
     size_t         offset;      /* in a lane's bytes */
-    size_t         count;       /* numbers */
+    size_t         cells;       /* of a lane that have one each, */
+    size_t         cell_bytes;  /* so far apart; 1 */
+    size_t         count;       /* numbers, of all cells */
 } kr_model_part;
 
 typedef struct kr_pair { const char *key, *text; } kr_pair;
@@ -53,7 +55,14 @@ struct krait_model {
     kr_layer         *root;
     size_t            tail;         /* the root's children from here on are row-wise */
     size_t            n_layers;     /* in the tree */
-    size_t            in_width, vocabulary;
+    size_t            in_width, vocabulary; /* of a step: all cells of its grid */
+    size_t            out_width;
+    size_t            grid[2];      /* of a step of input; 1, 1: none */
+    int               whole;        /* takes whole sequences, remembers nothing */
+    int               uses_time;
+    size_t            along_bytes;  /* whole: of one lane in a run */
+    size_t            most_steps;   /* whole: bound of a sequence; 0: none */
+    kr_flows          flows;
     int64_t           end_token;    /* -1: none */
     int               bytes;        /* tokens are bytes */
     kr_tokens         tokens;       /* else what they stand for, if the file says so */
@@ -82,6 +91,14 @@ typedef struct kr_origin {
     int                 from_tensors;
 } kr_origin;
 
+/* A 'define' that a 'use' may name. */
+typedef struct kr_definition {
+    const char    *name, *names;        /* its own; of its weights */
+    const kr_json *node;
+    const struct build_place *place;
+    struct kr_definition *next;
+} kr_definition;
+
 /* A model on its way: what is only needed until it is prepared. */
 typedef struct kr_loading {
     const krait_open_options *options;
@@ -94,6 +111,7 @@ typedef struct kr_loading {
     const kr_json  *tree;           /* krait's own description */
     const char     *folder;         /* where tokenizer files would be, or NULL */
     const char     *what;           /* the file, for messages */
+    kr_definition  *definitions;
 } kr_loading;
 
 /* Everything but the weights: bound, not prepared.  On failure kr_load_end() is still called. */
@@ -143,10 +161,7 @@ float        kr_source_float(int32_t type, const unsigned char *data, uint64_t i
 
 /* ---- plan.c ------------------------------------------------------------ */
 
-/* Fills parts, lane_bytes and tail. */
+/* Fills parts, lane_bytes, most_steps and tail. */
 krait_status kr_plan(kr_loading *loading);
-
-/* 1 if every row of output depends on that row of input alone. */
-int          kr_layer_is_row_wise(const kr_layer *layer);
 
 #endif

@@ -235,6 +235,15 @@ static krait_status prepare_fill(kr_loading *loading)
     return status == KRAIT_OK ? prepare_tell(loading, done) : status;
 }
 
+/* What layers make of their weights; over no memory only its size. */
+static void prepare_made(kr_layer *layer, kr_carve *carve)
+{
+    if (layer->type->prepare)
+        layer->type->prepare(layer, carve);
+    for (size_t i = 0; i < layer->n_children; i++)
+        prepare_made(layer->children[i], carve);
+}
+
 krait_status kr_prepare(kr_loading *loading)
 {
     krait_model *model = loading->model;
@@ -243,6 +252,9 @@ krait_status kr_prepare(kr_loading *loading)
 
     if (status != KRAIT_OK)
         return status;
+    prepare_made(model->root, &carve);
+    if (carve.broken)
+        return kr_fail_memory(loading->message);
     if (carve.used) {
         model->weights = kr_memory_take(&model->memory, carve.used, KR_ALIGN);
         if (!model->weights)
@@ -255,5 +267,7 @@ krait_status kr_prepare(kr_loading *loading)
         return status;
     for (size_t i = 0; i < model->n_bound; i++)
         prepare_hand_over(&model->bound[i]);
+    if (carve.base)
+        prepare_made(model->root, &carve);
     return KRAIT_OK;
 }

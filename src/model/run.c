@@ -3,12 +3,12 @@
  *
  * A pass takes up to 'chunk' rows of every lane that has any left through the body, all lanes
  * as one dense block.  The tail - the root's last row-wise layers, of which the head of a
- * language model is the dearest - runs only for the rows whose output is asked for.
+ * language model is the dearest - runs only for the rows whose output is asked for.  A model that
+ * needs whole sequences takes all of them in one pass.
  */
-#include <string.h>
+#include "model/run.h"
 
-#include "core/bits.h"
-#include "model/state.h"
+#include <string.h>
 
 /* One call of krait_run. */
 typedef struct run_call {
@@ -20,145 +20,73 @@ typedef struct run_call {
     kr_pass            pass;
 } run_call;
 
-static size_t run_length(const krait_input *input, size_t lane)
+/* ---- the rows of a pass ------------------------------------------------------------------------------ */
+
+/* A row begins an episode if it says so, or if one that was held before it did. */
+static uint8_t run_begins(const run_call *call, size_t lane, size_t step)
 {
-    return input->lengths ? input->lengths[lane] : input->steps;
+    const krait_input *input = call->input;
+    size_t             row = lane * input->steps + step;
+    uint8_t            begins = input->reset[row];
+
+    while (!begins && step-- > 0 && kr_run_held(call->model, input, --row))
+        begins = input->reset[row];
+    return begins;
 }
 
-/* ---- checks: all of them before the first row ------------------------------------------------------ */
-
-static krait_status run_wrong(krait_message *message, const char *what, size_t lane, size_t step)
-{
-    return kr_fail(message, KRAIT_ERR_ARGUMENT, "%s at lane %zu, step %zu", what, lane, step);
-}
-
-static krait_status run_check_mode(const krait_model *model, const krait_input *input, krait_message *message)
-{
-    (void)model;
-    if (input->mode < KRAIT_RECURRENT || input->mode > KRAIT_CONVOLUTION)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "mode %d is not known", (int)input->mode);
-    if (input->mode == KRAIT_SCAN || input->mode == KRAIT_CONVOLUTION)
-        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "modes SCAN and CONVOLUTION are not built yet");
-    if (input->nan_policy < KRAIT_NAN_PROPAGATE || input->nan_policy > KRAIT_NAN_HOLD)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "nan_policy %d is not known", (int)input->nan_policy);
-    if (input->nan_policy == KRAIT_NAN_HOLD)
-        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "KRAIT_NAN_HOLD is not built yet");
-    if (input->dt)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "dt is given, but no layer of this model uses it");
-    return KRAIT_OK;
-}
-
-static krait_status run_check_output(const krait_model *model, const krait_state *state,
-                                     const krait_input *input, const krait_output *output,
-                                     krait_message *message)
-{
-    size_t rows = output->which == KRAIT_ROWS_ALL ? input->steps : 1, needed;
-
-    if (output->which < KRAIT_ROWS_ALL || output->which > KRAIT_ROWS_NONE)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "output: which %d is not known", (int)output->which);
-    if (output->which == KRAIT_ROWS_NONE)
-        return KRAIT_OK;
-    if (!kr_mul_fits(rows, state->lanes, &needed) || !kr_mul_fits(needed, model->root->out_width, &needed))
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "output: that many rows fit no memory");
-    if (needed > 0 && !output->rows)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "output: rows is NULL");
-    if (output->capacity < needed)
-        return kr_fail(message, KRAIT_ERR_SPACE, "output: capacity %zu, %zu floats are needed",
-                       output->capacity, needed);
-    return KRAIT_OK;
-}
-
-static int run_finite(const float *x, size_t count)
-{
-    int finite = 1;
-
-    for (size_t i = 0; i < count; i++)
-        finite &= (kr_bits_of(x[i]) & 0x7f800000u) != 0x7f800000u;
-    return finite;
-}
-
-static krait_status run_check_row(const krait_model *model, const krait_input *input, size_t lane, size_t step,
-                                  krait_message *message)
-{
-    size_t row = lane * input->steps + step;
-
-    if (input->tokens) {
-        int32_t token = input->tokens[row];
-
-        if (token < (input->features ? -1 : 0) || (token >= 0 && (size_t)token >= model->vocabulary))
-            return run_wrong(message, "token out of the vocabulary", lane, step);
-        if (token >= 0)
-            return KRAIT_OK;
-    }
-    if (input->nan_policy == KRAIT_NAN_REFUSE &&
-        !run_finite(input->features + row * model->in_width, model->in_width))
-        return run_wrong(message, "NaN or infinity among the features", lane, step);
-    return KRAIT_OK;
-}
-
-krait_status kr_run_check(const krait_model *model, const krait_state *state, const krait_input *input,
-                          const krait_output *output, krait_message *message)
-{
-    size_t       rows;
-    krait_status status;
-
-    if ((status = run_check_mode(model, input, message)) != KRAIT_OK ||
-        (status = run_check_output(model, state, input, output, message)) != KRAIT_OK)
-        return status;
-    if (input->tokens && model->vocabulary == 0)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "tokens are given, but this model takes features");
-    if (!input->tokens && !input->features && input->steps > 0)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "neither tokens nor features are given");
-    if (!kr_mul_fits(input->steps, state->lanes, &rows) || !kr_mul_fits(rows, model->in_width, &rows))
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "that many steps fit no memory");
-    for (size_t lane = 0; lane < state->lanes; lane++) {
-        if (run_length(input, lane) > input->steps)
-            return kr_fail(message, KRAIT_ERR_ARGUMENT, "lengths[%zu] is more than steps", lane);
-        for (size_t step = 0; step < run_length(input, lane); step++)
-            if ((status = run_check_row(model, input, lane, step, message)) != KRAIT_OK)
-                return status;
-    }
-    return KRAIT_OK;
-}
-
-/* ---- a pass ------------------------------------------------------------------------------------------- */
-
-/* The rows step .. step + n - 1 of one lane, copied behind those of the lanes before. */
-static void run_gather(run_call *call, kr_rows *rows, size_t lane, size_t step, size_t at, size_t n)
+/* One row of the caller's as number 'at' of the pass. */
+static void run_take(run_call *call, kr_rows *rows, size_t lane, size_t step, size_t at)
 {
     const krait_input *input = call->input;
     size_t             from = lane * input->steps + step, width = call->model->in_width;
 
+    call->pass.source[at] = from;
     if (input->tokens)
-        memcpy(call->pass.tokens + at, input->tokens + from, n * sizeof *call->pass.tokens);
+        call->pass.tokens[at] = input->tokens[from];
     if (input->dt)
-        memcpy(call->pass.dt + at, input->dt + from, n * sizeof *call->pass.dt);
+        call->pass.dt[at] = input->dt[from];
     if (input->reset)
-        memcpy(call->pass.reset + at, input->reset + from, n);
+        call->pass.reset[at] = run_begins(call, lane, step);
     if (input->features && call->pass.input)
-        memcpy(rows->data + at * width, input->features + from * width, n * width * sizeof(float));
+        memcpy(rows->data + at * width, input->features + from * width, width * sizeof(float));
 }
 
-/* Rows of this pass; a single lane's features are read where they are. */
-static kr_rows run_rows(run_call *call, size_t step)
+/* Steps of this pass; where features are read in place they end before one that is held. */
+static size_t run_window(const run_call *call, size_t step, size_t longest)
+{
+    const krait_state *state = call->state;
+    size_t n = kr_min(call->model->whole ? longest : state->chunk, longest - step), i = 0;
+
+    if (call->pass.input || call->input->nan_policy != KRAIT_NAN_HOLD)
+        return n;
+    while (i < n && !kr_run_held(call->model, call->input, step + i))
+        i++;
+    return i ? i : 1;
+}
+
+/* Rows step..step+n-1 of every lane; a single lane's features are read where they are. */
+static kr_rows run_rows(run_call *call, size_t step, size_t n)
 {
     const krait_input *input = call->input;
+    const krait_model *model = call->model;
     kr_rows            rows = { 0 };
     size_t             at = 0;
 
-    rows.width = call->model->in_width;
+    rows.cells = model->grid[0] * model->grid[1];
+    rows.width = model->in_width / rows.cells;
     rows.lanes = call->state->lanes;
     rows.first = call->pass.first;
     rows.data = call->pass.input ? call->pass.input
-              : input->features ? (float *)(uintptr_t)(input->features + step * rows.width) : NULL;
+              : input->features ? (float *)(uintptr_t)(input->features + step * model->in_width) : NULL;
     for (size_t lane = 0; lane < rows.lanes; lane++) {
-        size_t length = run_length(input, lane), n = length > step ? length - step : 0;
+        size_t end = kr_min(kr_run_length(input, lane), step + n);
 
-        n = kr_min(n, call->state->chunk);
         call->pass.first[lane] = at;
-        if (n)
-            run_gather(call, &rows, lane, step, at, n);
-        at += n;
+        for (size_t s = step; s < end; s++)
+            if (!kr_run_held(model, input, lane * input->steps + s))
+                run_take(call, &rows, lane, s, at++);
+            else if (call->output->held)
+                call->output->held[lane * input->steps + s] = 1;
     }
     call->pass.first[rows.lanes] = at;
     rows.tokens = input->tokens ? call->pass.tokens : NULL;
@@ -170,37 +98,46 @@ static kr_rows run_rows(run_call *call, size_t step)
 static kr_rows run_body(run_call *call, const kr_rows *in)
 {
     const kr_layer *root = call->model->root;
-    kr_rows         out = *in;
+    kr_rows         out = kr_room_rows(&call->pass.body, in);
 
-    out.data = call->pass.body;
-    out.tokens = NULL;
-    if (root->type->children == KR_CHAIN) {
+    if (root->type->children == KR_CHAIN)
         kr_chain_run(root, 0, call->model->tail, &call->context, in, &out);
-    } else {
-        out.width = root->out_width;
+    else
         kr_layer_run(root, &call->context, in, &out);
-    }
     return out;
 }
 
+/* ---- output ------------------------------------------------------------------------------------------- */
+
+/* The last row of a lane that is not held, or its length if there is none. */
+static size_t run_last(const run_call *call, size_t lane)
+{
+    size_t length = kr_run_length(call->input, lane), last = length;
+
+    while (last > 0 && kr_run_held(call->model, call->input, lane * call->input->steps + last - 1))
+        last--;
+    return last ? last - 1 : length;
+}
+
 /* Moves the wanted rows to the front and says where their output goes; returns how many. */
-static size_t run_select(run_call *call, const kr_rows *rows, size_t step)
+static size_t run_select(run_call *call, const kr_rows *rows)
 {
     const krait_input *input = call->input;
     int                all = call->output->which == KRAIT_ROWS_ALL;
-    size_t             count = 0;
+    size_t             count = 0, step = rows->cells * rows->width;
 
-    for (size_t lane = 0; lane < rows->lanes; lane++)
+    for (size_t lane = 0; lane < rows->lanes; lane++) {
+        size_t last = all || rows->first[lane] == rows->first[lane + 1] ? 0
+                    : lane * input->steps + run_last(call, lane);
+
         for (size_t r = rows->first[lane]; r < rows->first[lane + 1]; r++) {
-            size_t at = step + r - rows->first[lane];
-
-            if (!all && at + 1 != run_length(input, lane))
+            if (!all && call->pass.source[r] != last)
                 continue;
             if (count != r)
-                memcpy(rows->data + count * rows->width, rows->data + r * rows->width,
-                       rows->width * sizeof(float));
-            call->pass.where[count++] = all ? lane * input->steps + at : lane;
+                memcpy(rows->data + count * step, rows->data + r * step, step * sizeof(float));
+            call->pass.where[count++] = all ? call->pass.source[r] : lane;
         }
+    }
     return count;
 }
 
@@ -208,27 +145,28 @@ static size_t run_select(run_call *call, const kr_rows *rows, size_t step)
 static void run_tail(run_call *call, const kr_rows *body, size_t from, size_t count, float *to)
 {
     const kr_layer *root = call->model->root;
-    size_t          first[2] = { 0, count };
-    kr_rows         in = { .data = body->data + from * body->width, .width = body->width, .lanes = 1,
-                           .first = first };
+    size_t          first[2] = { 0, count }, step = body->cells * body->width;
+    kr_rows         in = { .data = body->data + from * step, .width = body->width, .lanes = 1, .first = first,
+                           .cells = body->cells };
     kr_rows         out = in;
 
     out.data = to;
     if (root->type->children == KR_CHAIN && call->model->tail < root->n_children)
         kr_chain_run(root, call->model->tail, root->n_children, &call->context, &in, &out);
     else
-        memcpy(to, in.data, count * in.width * sizeof *to);
+        memcpy(to, in.data, count * step * sizeof *to);
 }
 
-static void run_output(run_call *call, const kr_rows *body, size_t step)
+static void run_output(run_call *call, const kr_rows *body)
 {
-    size_t width = call->model->root->out_width, count;
+    size_t width = call->model->out_width, count;
     float *rows = call->output->rows;
 
     if (call->output->which == KRAIT_ROWS_NONE)
         return;
-    count = run_select(call, body, step);
-    if (!call->pass.tile && count)      /* one lane: its rows are neighbours in the output too */
+    count = run_select(call, body);
+    /* One lane's rows are neighbours in the output too, unless some between them are held. */
+    if (!call->pass.tile && count)
         run_tail(call, body, 0, count, rows + call->pass.where[0] * width);
     for (size_t from = 0; call->pass.tile && from < count; from += call->pass.tile_rows) {
         size_t n = kr_min(call->pass.tile_rows, count - from);
@@ -240,7 +178,53 @@ static void run_output(run_call *call, const kr_rows *body, size_t step)
     }
 }
 
+/* All rows that came out of whole sequences, or the last of each lane. */
+static void run_output_whole(run_call *call, const kr_rows *made)
+{
+    krait_output *output = call->output;
+    size_t        width = call->model->out_width;
+
+    for (size_t lane = 0; lane < made->lanes; lane++) {
+        size_t from = made->first[lane], n = made->first[lane + 1] - from;
+
+        if (output->which == KRAIT_ROWS_LAST && n > 1)
+            from += n - 1, n = 1;
+        if (output->which != KRAIT_ROWS_NONE && n)
+            memcpy(output->rows + lane * output->stride * width, made->data + from * width,
+                   n * width * sizeof *output->rows);
+        if (output->counts)
+            output->counts[lane] = output->which == KRAIT_ROWS_NONE ? 0 : (uint32_t)n;
+    }
+}
+
+/* Rows that were kept under the names that the caller asks for. */
+static void run_slots(run_call *call)
+{
+    for (size_t i = 0; i < call->output->slot_count; i++) {
+        krait_slot    *to = &call->output->slots[i];
+        const kr_slot *slot = kr_run_slot(call->model, to->name);
+        const kr_rows *kept = &call->pass.kept[slot - call->model->flows.slots];
+
+        for (size_t lane = 0; lane < call->state->lanes; lane++)
+            for (size_t r = kept->first[lane]; r < kept->first[lane + 1]; r++) {
+                size_t at = call->model->whole ? lane * to->stride + r - kept->first[lane] : call->pass.source[r];
+
+                memcpy(to->rows + at * to->width, kept->room->data + r * to->width, to->width * sizeof *to->rows);
+            }
+    }
+}
+
 /* ---- a call --------------------------------------------------------------------------------------------- */
+
+/* Rows of a lane among its first 'steps' that are not held. */
+static size_t run_counted(const run_call *call, size_t lane, size_t steps)
+{
+    size_t count = steps;
+
+    for (size_t s = 0; call->input->nan_policy == KRAIT_NAN_HOLD && s < steps; s++)
+        count -= (size_t)kr_run_held(call->model, call->input, lane * call->input->steps + s);
+    return count;
+}
 
 static void run_count(const run_call *call, size_t done)
 {
@@ -248,13 +232,13 @@ static void run_count(const run_call *call, size_t done)
 
     output->mode_used = KRAIT_RECURRENT;
     output->steps_done = done;
-    for (size_t lane = 0; output->counts && lane < call->state->lanes; lane++) {
-        size_t length = run_length(call->input, lane);
+    for (size_t lane = 0; output->counts && !call->model->whole && lane < call->state->lanes; lane++) {
+        size_t length = kr_run_length(call->input, lane), rows = run_counted(call, lane, kr_min(length, done));
 
         if (output->which == KRAIT_ROWS_ALL)
-            output->counts[lane] = (uint32_t)kr_min(length, done);
+            output->counts[lane] = (uint32_t)rows;
         else
-            output->counts[lane] = output->which == KRAIT_ROWS_LAST && length > 0 && length <= done;
+            output->counts[lane] = output->which == KRAIT_ROWS_LAST && rows > 0 && length <= done;
     }
 }
 
@@ -264,35 +248,90 @@ static size_t run_longest(const krait_input *input, size_t lanes)
     size_t longest = 0;
 
     for (size_t lane = 0; lane < lanes; lane++)
-        longest = run_length(input, lane) > longest ? run_length(input, lane) : longest;
+        longest = kr_run_length(input, lane) > longest ? kr_run_length(input, lane) : longest;
     return longest;
+}
+
+/* A reset among the rows held at the end of a lane: what comes in the next call begins anew. */
+static void run_forget_held(run_call *call)
+{
+    const krait_input *input = call->input;
+
+    for (size_t lane = 0; input->reset && input->nan_policy == KRAIT_NAN_HOLD && lane < call->state->lanes; lane++) {
+        size_t row = lane * input->steps;
+
+        for (size_t s = kr_run_length(input, lane); s-- > 0 && kr_run_held(call->model, input, row + s);)
+            if (input->reset[row + s]) {
+                memset(kr_state_lane(call->model, call->state, lane), 0, call->model->lane_bytes);
+                break;
+            }
+    }
+}
+
+static void run_start(run_call *call)
+{
+    const krait_model *model = call->model;
+    krait_state       *state = call->state;
+    kr_context        *context = &call->context;
+
+    context->kernels = model->kernels;
+    context->mode = KRAIT_RECURRENT;
+    context->tasks = (kr_tasks){ state->tasks, call->input->parallel, call->input->parallel_user };
+    context->scratch.base = (unsigned char *)state + state->scratch;
+    context->cells = 1;
+    context->transient = model->whole;
+    call->pass = kr_state_pass(model, state, &context->scratch);
+    context->memory = model->whole ? call->pass.memory : kr_state_lane(model, state, 0);
+    context->lane_bytes = model->whole ? model->along_bytes : model->lane_bytes;
+    context->kept = call->pass.kept;
+    context->orders = (const int32_t *const *)call->pass.orders;
+    context->source = call->pass.source;
+    for (size_t i = 0; i < model->flows.n_inputs; i++) {
+        const krait_order *order = kr_run_order(call->input, model->flows.inputs[i].name);
+
+        call->pass.orders[i] = order ? order->order : NULL;
+    }
+}
+
+static krait_status run_all(run_call *call, krait_message *message)
+{
+    const krait_input *input = call->input;
+    size_t             longest = run_longest(input, call->state->lanes);
+
+    if (call->output->held)
+        memset(call->output->held, 0, input->steps * call->state->lanes);
+    for (size_t lane = 0; call->output->counts && lane < call->state->lanes; lane++)
+        call->output->counts[lane] = 0;
+    for (size_t step = 0, n; step < longest; step += n) {
+        kr_rows rows, body;
+
+        if (input->progress && input->progress(input->progress_user, step, input->steps)) {
+            run_count(call, step);
+            return kr_fail(message, KRAIT_ERR_CANCELLED, "cancelled after %zu steps", step);
+        }
+        n = run_window(call, step, longest);
+        rows = run_rows(call, step, n);
+        body = run_body(call, &rows);
+        if (call->model->whole)
+            run_output_whole(call, &body);
+        else
+            run_output(call, &body);
+        run_slots(call);
+    }
+    run_forget_held(call);
+    run_count(call, input->steps);
+    if (input->progress)
+        input->progress(input->progress_user, input->steps, input->steps);
+    return KRAIT_OK;
 }
 
 krait_status kr_run(const krait_model *model, krait_state *state, const krait_input *input,
                     krait_output *output, krait_message *message)
 {
-    run_call call = { .model = model, .state = state, .input = input, .output = output };
-    size_t   longest = run_longest(input, state->lanes);
+    run_call     call = { .model = model, .state = state, .input = input, .output = output };
+    krait_status status;
 
-    call.context.kernels = model->kernels;
-    call.context.memory = kr_state_lane(model, state, 0);
-    call.context.lane_bytes = model->lane_bytes;
-    call.context.mode = KRAIT_RECURRENT;
-    call.context.scratch.base = (unsigned char *)state + state->scratch;
-    call.pass = kr_state_pass(model, state, &call.context.scratch);
-    for (size_t step = 0; step < longest; step += kr_min(state->chunk, longest - step)) {
-        kr_rows rows, body;
-
-        if (input->progress && input->progress(input->progress_user, step, input->steps)) {
-            run_count(&call, step);
-            return kr_fail(message, KRAIT_ERR_CANCELLED, "cancelled after %zu steps", step);
-        }
-        rows = run_rows(&call, step);
-        body = run_body(&call, &rows);
-        run_output(&call, &body, step);
-    }
-    run_count(&call, input->steps);
-    if (input->progress)
-        input->progress(input->progress_user, input->steps, input->steps);
-    return KRAIT_OK;
+    run_start(&call);
+    status = kr_run_check(model, state, input, output, call.pass.marks, message);
+    return status == KRAIT_OK ? run_all(&call, message) : status;
 }

@@ -7,7 +7,7 @@
  *     u64      krait_model_id
  *     u32      lanes
  *     u32      parts
- *     for every part: u32 length of its name, the name, u32 dimensions, u64 each
+ *     for every part: u32 length of its name, the name, u32 dimensions, u64 each (cells of a grid first)
  *     for every lane, for every part: float32 in the order of its shape, one canonical NaN
  *     u64      checksum: core/hash.h over all bytes before
  *
@@ -28,7 +28,7 @@ size_t kr_saved_bytes(const krait_model *model, size_t lanes)
     size_t head = SAVED_HEAD + 8, numbers = 0, bytes;
 
     for (size_t p = 0; p < model->n_parts; p++) {
-        head += 4 + strlen(model->parts[p].name) + 4 + 2 * 8;
+        head += 4 + strlen(model->parts[p].name) + 4 + (model->parts[p].cells > 1 ? 3 : 2) * 8;
         numbers += model->parts[p].count;
     }
     if (!kr_mul_fits(numbers, 4, &bytes) || !kr_mul_fits(bytes, lanes, &bytes) ||
@@ -44,19 +44,22 @@ static unsigned char *saved_write_part_head(unsigned char *out, const kr_model_p
     kr_store_u32(out, (uint32_t)length);
     memcpy(out + 4, part->name, length);
     out += 4 + length;
-    kr_store_u32(out, 2);
-    kr_store_u64(out + 4, part->part.shape[0]);
-    kr_store_u64(out + 12, part->part.shape[1]);
-    return out + 20;
+    kr_store_u32(out, part->cells > 1 ? 3 : 2);
+    out += 4;
+    if (part->cells > 1) {
+        kr_store_u64(out, part->cells);
+        out += 8;
+    }
+    kr_store_u64(out, part->part.shape[0]);
+    kr_store_u64(out + 8, part->part.shape[1]);
+    return out + 16;
 }
 
 static unsigned char *saved_write_numbers(const krait_model *model, const krait_state *state,
                                           const kr_model_part *part, size_t lane, unsigned char *out)
 {
-    const float *memory = (const float *)(const void *)(kr_state_lane(model, state, lane) + part->offset);
-
     for (size_t i = 0; i < part->count; i++, out += 4)
-        kr_store_u32(out, kr_canonical_bits(memory[kr_part_index(&part->part, i)]));
+        kr_store_u32(out, kr_canonical_bits(*kr_state_number(model, state, part, lane, i)));
     return out;
 }
 
@@ -112,7 +115,8 @@ static int saved_same_part(const kr_model_part *part, kr_reader *r)
     const unsigned char *name = kr_read_bytes(r, length);
 
     return name && length == strlen(part->name) && memcmp(name, part->name, length) == 0 &&
-           kr_read_u32(r) == 2 && kr_read_u64(r) == part->part.shape[0] &&
+           kr_read_u32(r) == (part->cells > 1 ? 3u : 2u) &&
+           (part->cells == 1 || kr_read_u64(r) == part->cells) && kr_read_u64(r) == part->part.shape[0] &&
            kr_read_u64(r) == part->part.shape[1] && !r->overrun;
 }
 
@@ -137,10 +141,9 @@ krait_status kr_saved_read(const krait_model *model, krait_state *state, size_t 
     for (size_t i = lane; i < lane + lanes; i++)
         for (size_t p = 0; p < model->n_parts; p++) {
             const kr_model_part *part = &model->parts[p];
-            float *memory = (float *)(void *)(kr_state_lane(model, state, i) + part->offset);
 
             for (size_t n = 0; n < part->count; n++)
-                memory[kr_part_index(&part->part, n)] = kr_float_of(kr_read_u32(&r));
+                *kr_state_number(model, state, part, i, n) = kr_float_of(kr_read_u32(&r));
         }
     return KRAIT_OK;
 }

@@ -10,43 +10,113 @@
 
 enum { STATE_TILE = 64 };               /* rows of output held at once when lanes are scattered */
 
-static size_t state_body_width(const krait_model *model)
+/* What stands before the tail. */
+static const kr_layer *state_body(const krait_model *model)
 {
     const kr_layer *root = model->root;
 
-    return root->type->children == KR_CHAIN ? root->children[model->tail - 1]->out_width : root->out_width;
+    return root->type->children == KR_CHAIN ? root->children[model->tail - 1] : root;
+}
+
+/* Steps of every lane that a pass takes. */
+static size_t state_steps(const krait_model *model, const krait_state *state)
+{
+    return model->whole ? state->max_steps : state->chunk;
+}
+
+kr_extent kr_state_extent(const krait_model *model, const krait_state *state)
+{
+    size_t steps = state->lanes * state_steps(model, state);
+
+    return (kr_extent){ state->lanes, kr_extent_sum(0, steps, model->grid[0] * model->grid[1]), steps };
+}
+
+/* Rows under a name: of all sequences of all steps, however they are cut into episodes. */
+static kr_rows state_kept(const kr_slot *slot, const kr_extent *most, size_t steps, kr_room *room, kr_carve *carve)
+{
+    const kr_flow *flow = &slot->flow;
+    size_t         rows = kr_extent_sum(kr_extent_sum(0, steps, flow->rows.each), most->episodes, flow->rows.plus);
+
+    if (!slot->put)                     /* while its name is still being built */
+        rows = 0;
+    rows = kr_extent_sum(0, rows, kr_extent_sum(0, flow->sequences, kr_flow_cells(flow)));
+    room->data = kr_carve_floats(carve, rows, slot->width);
+    room->first = flow->whole ? kr_carve_bytes(carve, most->lanes + 1, sizeof *room->first) : NULL;
+    return (kr_rows){ .data = room->data, .width = slot->width, .room = room };
 }
 
 kr_pass kr_state_pass(const krait_model *model, const krait_state *state, kr_carve *carve)
 {
-    size_t  lanes = state->lanes, rows = lanes * state->chunk;
-    kr_pass pass = { 0 };
+    const kr_layer *body = state_body(model);
+    kr_extent       most = kr_state_extent(model, state), made = most;
+    size_t          lanes = state->lanes, steps = lanes * state_steps(model, state);
+    size_t          n_slots = model->flows.n_slots;
+    kr_pass         pass = { 0 };
 
+    if (model->root->type->children == KR_CHAIN)
+        for (size_t i = 0; i < model->tail; i++)
+            kr_layer_extent(model->root->children[i], &made);
+    else
+        kr_layer_extent(model->root, &made);
     pass.first = kr_carve_bytes(carve, lanes + 1, sizeof *pass.first);
-    pass.where = kr_carve_bytes(carve, rows, sizeof *pass.where);
-    pass.tokens = kr_carve_bytes(carve, rows, sizeof *pass.tokens);
-    pass.dt = kr_carve_floats(carve, rows, 1);
-    pass.reset = kr_carve_bytes(carve, rows, 1);
-    pass.body = kr_carve_floats(carve, rows, state_body_width(model));
-    if (lanes > 1) {
-        pass.tile_rows = kr_min(rows, STATE_TILE);
-        pass.input = kr_carve_floats(carve, rows, model->in_width);
-        pass.tile = kr_carve_floats(carve, pass.tile_rows, model->root->out_width);
+    pass.where = kr_carve_bytes(carve, made.rows, sizeof *pass.where);
+    pass.source = kr_carve_bytes(carve, steps, sizeof *pass.source);
+    pass.tokens = kr_carve_bytes(carve, steps, sizeof *pass.tokens);
+    pass.dt = kr_carve_floats(carve, steps, 1);
+    pass.reset = kr_carve_bytes(carve, steps, 1);
+    pass.body = kr_room_take(carve, kr_extent_sum(0, made.rows, body->out_width), &made, model->whole);
+    pass.memory = kr_carve_bytes(carve, model->whole ? lanes : 0, model->along_bytes);
+    pass.orders = kr_carve_bytes(carve, model->flows.n_inputs, sizeof *pass.orders);
+    if (model->flows.n_inputs)
+        pass.marks = kr_carve_bytes(carve, kr_state_most_order(model, state), 1);
+    pass.kept = kr_carve_bytes(carve, n_slots, sizeof *pass.kept);
+    pass.rooms = kr_carve_bytes(carve, n_slots, sizeof *pass.rooms);
+    for (size_t i = 0; i < n_slots; i++) {
+        kr_room room;
+        kr_rows kept = state_kept(&model->flows.slots[i], &most, steps, &room, carve);
+
+        if (!carve->base)
+            continue;
+        pass.rooms[i] = room;
+        pass.kept[i] = kept;
+        pass.kept[i].room = &pass.rooms[i];
+    }
+    if (lanes > 1 || model->whole)
+        pass.input = kr_carve_floats(carve, steps, model->in_width);
+    if (lanes > 1 && !model->whole) {
+        pass.tile_rows = kr_min(steps, STATE_TILE);
+        pass.tile = kr_carve_floats(carve, pass.tile_rows, model->out_width);
     }
     return pass;
+}
+
+/* Numbers of the longest order that the caller can give for one sequence. */
+size_t kr_state_most_order(const krait_model *model, const krait_state *state)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < model->flows.n_inputs; i++) {
+        const kr_named *input = &model->flows.inputs[i];
+        size_t          n = input->steps ? state_steps(model, state) : input->cells;
+
+        most = n > most ? n : most;
+    }
+    return most;
 }
 
 static void state_scratch(const krait_model *model, const krait_state *header, kr_carve *carve)
 {
     const kr_layer *root = model->root;
-    size_t          rows = (size_t)header->lanes * header->chunk;
+    kr_extent       most = kr_state_extent(model, header), made = most;
 
     kr_state_pass(model, header, carve);
     if (root->type->children == KR_CHAIN) {
-        kr_chain_scratch(root, 0, model->tail, rows, carve);
-        kr_chain_scratch(root, model->tail, root->n_children, rows, carve);
+        kr_chain_scratch(root, 0, model->tail, &most, carve);
+        for (size_t i = 0; i < model->tail; i++)
+            kr_layer_extent(root->children[i], &made);
+        kr_chain_scratch(root, model->tail, root->n_children, &made, carve);
     } else {
-        kr_layer_scratch(root, rows, carve);
+        kr_layer_scratch(root, &most, carve);
     }
 }
 
@@ -74,8 +144,9 @@ krait_status kr_state_layout(const krait_model *model, const krait_state_options
     header->chunk = options->chunk ? options->chunk : 1;
     header->tasks = options->tasks ? options->tasks : 1;
     header->context = options->context;
-    header->max_steps = options->max_steps;
-    if (header->lanes > INT32_MAX || !kr_mul_fits(header->lanes, header->chunk, &rows) || rows > SIZE_MAX / 1024)
+    header->max_steps = options->max_steps ? options->max_steps : (uint32_t)kr_min(model->most_steps, UINT32_MAX);
+    if (header->lanes > INT32_MAX || (model->whole && header->max_steps == 0) ||
+        !kr_mul_fits(header->lanes, state_steps(model, header), &rows) || rows > SIZE_MAX / 1024)
         return KRAIT_ERR_ARGUMENT;
     state_scratch(model, header, &scratch);
     kr_carve_bytes(&whole, 1, sizeof *header);
@@ -105,38 +176,41 @@ void kr_state_start(krait_state *state, const krait_state *header)
 
 /* ---- parts -------------------------------------------------------------------------------------- */
 
-static float *state_part(const krait_model *model, const krait_state *state, const kr_model_part *part,
-                         size_t lane)
+/* Number i of a lane's part, in the order of its shape: cell by cell if it has cells. */
+float *kr_state_number(const krait_model *model, const krait_state *state, const kr_model_part *part,
+                       size_t lane, size_t i)
 {
-    return (float *)(void *)(kr_state_lane(model, state, lane) + part->offset);
+    unsigned char *memory = kr_state_lane(model, state, lane) + part->offset;
+    size_t         each = part->count / part->cells;
+
+    if (part->cells > 1) {
+        memory += i / each * part->cell_bytes;
+        i %= each;
+    }
+    return (float *)(void *)memory + kr_part_index(&part->part, i);
 }
 
 void kr_state_read_part(const krait_model *model, const krait_state *state, const kr_model_part *part,
                         size_t lane, float *values)
 {
-    const float *memory = state_part(model, state, part, lane);
-
     for (size_t i = 0; i < part->count; i++)
-        values[i] = memory[kr_part_index(&part->part, i)];
+        values[i] = *kr_state_number(model, state, part, lane, i);
 }
 
 void kr_state_write_part(const krait_model *model, krait_state *state, const kr_model_part *part,
                          size_t lane, const float *values)
 {
-    float *memory = state_part(model, state, part, lane);
-
     for (size_t i = 0; i < part->count; i++)
-        memory[kr_part_index(&part->part, i)] = values[i];
+        *kr_state_number(model, state, part, lane, i) = values[i];
 }
 
 uint64_t kr_state_hash_lane(const krait_model *model, const krait_state *state, size_t lane, uint64_t hash)
 {
     for (size_t p = 0; p < model->n_parts; p++) {
         const kr_model_part *part = &model->parts[p];
-        const float         *memory = state_part(model, state, part, lane);
 
         for (size_t i = 0; i < part->count; i++)
-            hash = kr_hash_word(hash, kr_canonical_bits(memory[kr_part_index(&part->part, i)]));
+            hash = kr_hash_word(hash, kr_canonical_bits(*kr_state_number(model, state, part, lane, i)));
     }
     return hash;
 }

@@ -22,18 +22,27 @@ struct krait_state {
 typedef struct kr_pass {
     size_t  *first;                     /* [lanes + 1] */
     size_t  *where;                     /* [rows]: row of the output */
-    int32_t *tokens;                    /* [rows] */
+    size_t  *source;                    /* [steps]: number among the caller's rows */
+    int32_t *tokens;                    /* [steps] */
     float   *dt;
     uint8_t *reset;
-    float   *input;                     /* [rows][in width]; several lanes */
-    float   *body;                      /* [rows][width before the tail] */
+    float   *input;                     /* [steps][in width]; several lanes */
+    kr_room  body;                      /* what comes before the tail */
     float   *tile;                      /* [some rows][out width]; several lanes */
     size_t   tile_rows;
+    unsigned char  *memory;             /* [lanes][along_bytes] of a whole-sequence model */
+    const int32_t **orders;             /* [inputs] */
+    unsigned char  *marks;              /* for the longest order */
+    kr_rows *kept;                      /* [names] */
+    kr_room *rooms;                     /* theirs */
 } kr_pass;
 
 /* Checks options (already normalised) and fills a header. */
 krait_status kr_state_layout(const krait_model *model, const krait_state_options *options,
                              krait_state *header);
+/* The most that a pass takes. */
+kr_extent    kr_state_extent(const krait_model *model, const krait_state *state);
+size_t       kr_state_most_order(const krait_model *model, const krait_state *state);
 kr_pass      kr_state_pass(const krait_model *model, const krait_state *state, kr_carve *carve);
 /* KRAIT_OK if this is a state of this model. */
 krait_status kr_state_check(const krait_model *model, const krait_state *state);
@@ -44,7 +53,9 @@ KR_INLINE unsigned char *kr_state_lane(const krait_model *model, const krait_sta
     return (unsigned char *)(uintptr_t)state + state->data + lane * model->lane_bytes;
 }
 
-/* One lane's part, in the order of its shape. */
+/* One lane's part, in the order of its shape, or one number of it. */
+float   *kr_state_number(const krait_model *model, const krait_state *state, const kr_model_part *part,
+                         size_t lane, size_t i);
 void     kr_state_read_part(const krait_model *model, const krait_state *state, const kr_model_part *part,
                             size_t lane, float *values);
 void     kr_state_write_part(const krait_model *model, krait_state *state, const kr_model_part *part,
@@ -63,9 +74,7 @@ krait_status kr_saved_read(const krait_model *model, krait_state *state, size_t 
 
 /* ---- run.c ------------------------------------------------------------------------------------ */
 
-/* Checks every argument; output may be written only if this is KRAIT_OK. */
-krait_status kr_run_check(const krait_model *model, const krait_state *state, const krait_input *input,
-                          const krait_output *output, krait_message *message);
+/* Checks every argument, then runs; output's rows are written only if nothing is wrong. */
 krait_status kr_run(const krait_model *model, krait_state *state, const krait_input *input,
                     krait_output *output, krait_message *message);
 

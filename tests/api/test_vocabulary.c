@@ -81,7 +81,7 @@ static const entry gpt2[] = {
     { "[PAD8]", UNUSED, "" },
     { "\xe6\xbc\xa2", NORMAL, "\xe6\xbc\xa2" },         /* no character of the alphabet */
     { "\xc5\x84", NORMAL, "\xc5\x84" },                 /* U+0144: one beyond it */
-    { "a\xff\xc4", NORMAL, "a\xff\xc4" },               /* not UTF-8 */
+    { "a\xff\xc4\xff", NORMAL, "a\xff\xc4\xff" },               /* not UTF-8 */
     { "", NORMAL, "" },
 };
 static const entry llama[] = {

@@ -1,0 +1,43 @@
+/* tasks.c - handing tasks out. */
+#include "core/tasks.h"
+
+#include "core/fpenv.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+typedef struct tasks_job {
+    krait_task_fn task;
+    void         *argument;
+} tasks_job;
+
+/* The thread may be anyone's, with any setting of its floating-point unit. */
+static void tasks_one(void *argument, size_t i)
+{
+    const tasks_job *job = argument;
+    kr_fpenv         host = kr_fpenv_enter();
+
+    job->task(job->argument, i);
+    kr_fpenv_leave(host);
+}
+
+void kr_tasks_run(const kr_tasks *tasks, krait_task_fn task, void *argument, size_t count)
+{
+    tasks_job job = { task, argument };
+
+    if (count > 1 && tasks->most > 1 && tasks->parallel) {
+        tasks->parallel(tasks->user, tasks_one, &job, count);
+        return;
+    }
+#ifdef _OPENMP
+    if (count > 1 && tasks->most > 1) {
+#pragma omp parallel for schedule(static, 1) num_threads((int)kr_min(tasks->most, count))
+        for (size_t i = 0; i < count; i++)
+            tasks_one(&job, i);
+        return;
+    }
+#endif
+    for (size_t i = 0; i < count; i++)
+        task(argument, i);
+}

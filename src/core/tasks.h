@@ -1,0 +1,30 @@
+/*
+ * tasks.h - pieces of work that may run at once: on the host's threads, or OpenMP's, or one after another.
+ *
+ * krait starts no thread of its own.  Tasks never wait for one another, and how work is cut into
+ * them changes no bit of a RECURRENT result: a sum is never cut.
+ */
+#ifndef KR_TASKS_H
+#define KR_TASKS_H
+
+#include "core/build.h"
+#include "krait.h"
+
+typedef struct kr_tasks {
+    size_t            most;         /* at once; 0 and 1: one after another on this thread */
+    krait_parallel_fn parallel;     /* NULL: OpenMP where it is built in, else this thread */
+    void             *user;
+} kr_tasks;
+
+/* task(argument, i) for every i below count, each in krait's floating-point environment. */
+void kr_tasks_run(const kr_tasks *tasks, krait_task_fn task, void *argument, size_t count);
+
+/* Where part i of 'parts' of 'count' things begins, in multiples of 'grain'; part 'parts' ends them. */
+KR_INLINE size_t kr_tasks_cut(size_t count, size_t grain, size_t parts, size_t i)
+{
+    size_t grains = (count + grain - 1) / grain;
+
+    return kr_min((grains / parts * i + kr_min(grains % parts, i)) * grain, count);
+}
+
+#endif
