@@ -1,6 +1,6 @@
 /*
  * test_vim.c - Vision Mamba: small random models against tests/golden/make_vim.py's double precision,
- * and the trained one against its reference.
+ * the trained one against its reference, and the shipped one against what make_shipped_vim.py recorded.
  */
 #include <math.h>
 #include <stdio.h>
@@ -364,4 +364,74 @@ TEST(vim_mnist)
     CHECK_STR(why.text, "");
     krait_model_close(model);
     npz_close(&reference);
+}
+
+/* The pixels of examples/images/digit-<d>.pgm, which ends with them. */
+static int read_digit(int d, float *pixels)
+{
+    char           path[64];
+    size_t         count = 0;
+    unsigned char *bytes;
+
+    snprintf(path, sizeof path, "examples/images/digit-%d.pgm", d);
+    bytes = npz_read_file(test_data(path), &count);
+    if (!CHECK(bytes != NULL && count > PIXELS))
+        return 0;
+    for (size_t i = 0; i < PIXELS; i++)
+        pixels[i] = (float)bytes[count - PIXELS + i] / 255.0f;
+    free(bytes);
+    return 1;
+}
+
+/* What was recorded of the shipped model: its own bits, and double precision with the weights as shipped. */
+static void check_shipped_vim(const recorded *r, const float *out)
+{
+    const kr_source *logits = kr_package_find(&r->package, "logits");
+    double           scale = 0, worst = 0;
+
+    if (!CHECK(logits && r->output && logits->shape[0] == CLASSES && logits->shape[1] == CLASSES &&
+               r->output->shape[0] == CLASSES))
+        return;
+    for (size_t i = 0; i < CLASSES * CLASSES; i++) {
+        double off = fabs((double)out[i] - recorded_number(r, i));
+
+        CHECK_U64(kr_bits_of(out[i]), kr_load_u32(logits->data + 4 * i));
+        scale = fmax(scale, fabs(recorded_number(r, i)));
+        worst = fmax(worst, isnan(off) ? INFINITY : off);
+    }
+    CHECK_CLOSE(worst / scale, 0.0, 1e-6);
+}
+
+/* Ten test images, and the model that examples/see.c opens. */
+TEST(vim_shipped)
+{
+    const char   *path = test_data("examples/models/vim-mnist.gguf");
+    krait_model  *model = NULL;
+    krait_message why = { "" };
+    recorded      r = { 0 };
+    size_t        count = 0;
+    float        *pixels = calloc(CLASSES * PIXELS, sizeof *pixels);
+
+    kr_memory_start(&r.memory, NULL, 0);
+    kr_arena_start(&r.arena, &r.memory);
+    r.bytes = npz_read_file(test_data("tests/golden/shipped_vim.safetensors"), &count);
+    if (CHECK(r.bytes != NULL) && CHECK_STATUS(kr_package_read(&r.package, r.bytes, count, "", &r.arena, &why), KRAIT_OK) &&
+        CHECK_STATUS(krait_model_open(&model, path, NULL, &why), KRAIT_OK)) {
+        float *out;
+
+        r.output = kr_package_find(&r.package, "logits64");
+        for (int d = 0; d < CLASSES; d++)
+            read_digit(d, pixels + d * PIXELS);
+        out = stepped(model, pixels, CLASSES, PIXELS, CLASSES);
+        check_shipped_vim(&r, out);
+        for (size_t d = 0; d < CLASSES; d++)
+            for (size_t i = 0; i < CLASSES; i++)
+                CHECK(i == d || out[d * CLASSES + i] < out[d * CLASSES + d]);
+        check_run(model, pixels, CLASSES, PIXELS, CLASSES, 10, 3, out);
+        free(out);
+    }
+    CHECK_STR(why.text, "");
+    krait_model_close(model);
+    kr_arena_free(&r.arena);
+    free(r.bytes), free(pixels);
 }
