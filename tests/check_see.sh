@@ -23,13 +23,13 @@ for digit in 0 1 2 3 4 5 6 7 8 9; do
     is "digit-$digit.pgm: $digit (" "examples/images/digit-$digit.pgm"
 done
 
-# The same pixels as text, with comments, and as numbers of two bytes, give the very same line.
+# The same pixels as text, with comments, and as numbers of two bytes (255 times 256 is white), give the very same line.
 image=examples/images/digit-3.pgm
 line=$($see $image | sed 's/^[^:]*//')
 numbers=$(tail -c 784 $image | od -An -v -tu1)
 printf 'P2 # text\n# two\n#\n28\t28 255\n%s\n' "$numbers" >"$scratch/text.pgm"
 is "$line" "$scratch/text.pgm"
-{ printf 'P5\n#\n28 28 65535\n'; for n in $numbers; do printf "\\$(printf %03o "$n")\\$(printf %03o "$n")"; done; } >"$scratch/wide.pgm"
+{ printf 'P5\n#\n28 28 65280\n'; for n in $numbers; do printf "\\$(printf %03o "$n")\\000"; done; } >"$scratch/wide.pgm"
 is "$line" "$scratch/wide.pgm"
 
 refused "cannot be opened" "$scratch/none.pgm"
