@@ -116,7 +116,7 @@ static flow write_row_wise(writer *w, flow in)
                                          "gelu_tanh" };
     size_t                   from;
 
-    switch (below(w, 10)) {
+    switch (below(w, 11)) {
     case 0:
     case 1:
         return write_linear(w, in, some_width(w));
@@ -141,6 +141,9 @@ static flow write_row_wise(writer *w, flow in)
         return in;
     case 7:
         put(w, "scale%s", word_if(w, "(bias)"));
+        return in;
+    case 9:
+        put(w, "normalize(mean=0.%zu std=0.%zu)", below(w, 10), 5 + below(w, 5));
         return in;
     case 8:
         from = 2 * (1 + below(w, 12));
