@@ -193,27 +193,6 @@ static void batch_norm_run(const layer *l, const oracle_rows *in, number *out)
         }
 }
 
-/* Number c of "0.5" or "0.5:0.25:...", as krait holds it. */
-static double listed(const layer *l, const char *name, size_t c)
-{
-    const char *text = oracle_option_text(l, name);
-
-    for (; c && strchr(text, ':'); c--)
-        text = strchr(text, ':') + 1;
-    return (double)(float)strtod(text, NULL);
-}
-
-static void normalize_run(const layer *l, const oracle_rows *in, number *out)
-{
-    for (size_t i = 0; i < in->count * l->in; i++) {
-        double mean = listed(l, "mean", i % l->in), std = listed(l, "std", i % l->in);
-        number x = in->x[i];
-
-        out[i].v = (x.v - mean) / std;
-        out[i].e = apart(apart(x.e, HALF_UNIT * (x.v - mean)) / std, HALF_UNIT * out[i].v) + TINY;
-    }
-}
-
 static void embed_shape(layer *l)
 {
     l->in = l->out = size_option(l, "width", 0);

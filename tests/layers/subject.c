@@ -145,6 +145,9 @@ const subject_case subject_cases[] = {
       "sequence[mamba1(project=both inner=16 rank=4), linear(width=16)], "
       "mamba1(project=none inner=16 states=2 rank=1)], "
       "linear(width=4)]", 0, 7, KRAIT_F32 },
+    { "normalize(mean=0.5 std=0.25)", 0, 1, KRAIT_F32 },
+    { "normalize(mean=0.1:-2:30 std=3:0.7:0.001)", 0, 3, KRAIT_F32 },
+    { "sequence[linear(width=4), normalize(mean=1:2:3:4 std=0.3)]", 0, 6, KRAIT_F32 },
     /* grids that step */
     { "3x4 linear(width=5 bias)", 0, 2, KRAIT_F32 },
     { "4x5 patch(height=2 width=2)", 0, 3, KRAIT_F32 },
