@@ -48,6 +48,9 @@ static const struct {
     { "takes tokens", "takes_tokens", KRAIT_TAKES_TOKENS, NUMBER },
     { "can step", "can_step", KRAIT_CAN_STEP, NUMBER },
     { "whole sequences", "whole_sequence", KRAIT_WHOLE_SEQUENCE, NUMBER },
+    { "most steps", "most_steps", KRAIT_MOST_STEPS, NUMBER },
+    { "grid rows", "grid_rows", KRAIT_GRID_ROWS, NUMBER },
+    { "grid columns", "grid_columns", KRAIT_GRID_COLUMNS, NUMBER },
     { "uses dt", "uses_dt", KRAIT_USES_DT, NUMBER },
 };
 
@@ -72,10 +75,30 @@ static void label(const char *name)
     printf("  %-18s", name);
 }
 
+/* Said already, or not worth a line. */
+static int goes_without(const krait_model *model, int32_t key)
+{
+    if (key == KRAIT_GRID_ROWS || key == KRAIT_GRID_COLUMNS)
+        return model_number(model, KRAIT_GRID_ROWS) * model_number(model, KRAIT_GRID_COLUMNS)
+               == 1;
+    return key == KRAIT_WHOLE_SEQUENCE
+           || (key == KRAIT_MOST_STEPS && model_number(model, key) == 0);
+}
+
 static int is_answer(int32_t key)
 {
-    return key == KRAIT_TAKES_TOKENS || key == KRAIT_CAN_STEP || key == KRAIT_USES_DT
-           || key == KRAIT_WHOLE_SEQUENCE;
+    return key == KRAIT_TAKES_TOKENS || key == KRAIT_USES_DT;
+}
+
+/* What people want to know of the two answers together. */
+static void print_steps(const krait_model *model)
+{
+    int whole = model_number(model, KRAIT_WHOLE_SEQUENCE) != 0;
+    int step = model_number(model, KRAIT_CAN_STEP) != 0;
+
+    label("runs");
+    printf("%s%s\n", whole ? "whole sequences only" : "any number of rows at a time",
+           step ? "" : ", cannot step");
 }
 
 static void print_numbers(const krait_model *model)
@@ -85,6 +108,12 @@ static void print_numbers(const krait_model *model)
     for (i = 0; i < NUMBERS; i++) {
         int64_t value = model_number(model, numbers[i].key);
 
+        if (numbers[i].key == KRAIT_CAN_STEP) {
+            print_steps(model);
+            continue;
+        }
+        if (goes_without(model, numbers[i].key))
+            continue;
         label(numbers[i].name);
         if (is_answer(numbers[i].key))
             printf("%s\n", value ? "yes" : "no");
@@ -166,6 +195,28 @@ static void print_vocabulary(const krait_model *model)
     }
 }
 
+static const char *kind_of_slot(int32_t kind)
+{
+    return kind == KRAIT_SLOT_ORDER ? "takes order"
+           : kind == KRAIT_SLOT_ROWS ? "gives rows"
+                                     : "keeps within";
+}
+
+/* What goes in and comes out by name. */
+static void print_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        label(kind_of_slot(slot.kind));
+        show_text(stdout, slot.name, strlen(slot.name), 0);
+        printf(", %lu number%s a step\n", (unsigned long)slot.width,
+               slot.width == 1 ? "" : "s");
+    }
+}
+
 static void print_tensors(const krait_model *model)
 {
     krait_tensor tensor;
@@ -215,6 +266,7 @@ static void print_all(const krait_model *model, const struct info_args *args,
     print_text(model, "architecture", "general.architecture");
     print_numbers(model);
     print_vocabulary(model);
+    print_slots(model);
     print_text(model, "kernels", "krait.kernels");
     label("model id");
     printf("%016" PRIx64 "\n", krait_model_id(model));
@@ -242,6 +294,24 @@ static void json_text(const char *name, const char *text)
     else
         printf("null");
     printf(",\n");
+}
+
+static void json_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    printf("  \"slots\": [");
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        printf("%s\n    {\"name\": ", i ? "," : "");
+        show_json(stdout, slot.name);
+        printf(", \"kind\": \"%s\", \"width\": %lu}",
+               slot.kind == KRAIT_SLOT_ORDER ? "order"
+               : slot.kind == KRAIT_SLOT_ROWS ? "rows" : "inner",
+               (unsigned long)slot.width);
+    }
+    printf("%s],\n", i ? "\n  " : "");
 }
 
 static void json_tensors(const krait_model *model)
@@ -297,6 +367,7 @@ static void json_all(const krait_model *model, const struct info_args *args,
     for (i = 0; i < NUMBERS; i++)
         printf("  \"%s\": %" PRId64 ",\n", numbers[i].json,
                model_number(model, numbers[i].key));
+    json_slots(model);
     printf("  \"id\": \"%016" PRIx64 "\",\n", krait_model_id(model));
     if (hash)
         printf("  \"hash\": \"%016" PRIx64 "\",\n", *hash);
@@ -317,7 +388,7 @@ int command_info(int argc, char **argv)
 
     if (go != ARGS_GO)
         return go;
-    if (!(model = model_open(args.model)))
+    if (!(model = model_open(args.model, 0)))
         return EXIT_FAILED;
     if (args.hash)
         status = krait_model_hash(model, &hash);

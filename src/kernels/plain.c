@@ -12,17 +12,17 @@ typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
 
 static float plain_f32(const kr_matrix *w, size_t output, size_t input)
 {
-    return ((const float *)w->data)[kr_pack_index(w, output, input)];
+    return kr_pack_f32(w->data, kr_pack_index(w, output, input));
 }
 
 static float plain_f16(const kr_matrix *w, size_t output, size_t input)
 {
-    return kr_float_of_half(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+    return kr_float_of_half(kr_pack_u16(w->data, kr_pack_index(w, output, input)));
 }
 
 static float plain_bf16(const kr_matrix *w, size_t output, size_t input)
 {
-    return kr_float_of_bfloat(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+    return kr_float_of_bfloat(kr_pack_u16(w->data, kr_pack_index(w, output, input)));
 }
 
 /* One chain of fma over ascending k in segments of 64 terms; segments are added in order. */

@@ -146,7 +146,8 @@ krait_status kr_build(kr_loading *loading);
 typedef struct kr_lookup {
     const char    *tensor;          /* full name */
     const char    *logarithm;       /* or this one, if the want has a logarithm; may be NULL */
-    const kr_json *view;            /* {"tensor", "rows" | "index", "transpose"} or NULL */
+    const kr_json *view;            /* {"tensor", "rows" | "index", "flatten", "transpose"} or NULL */
+    int            is_logarithm;    /* 'tensor' is already that of a logarithm */
     int            named;           /* in "weights": then it must be there */
 } kr_lookup;
 

@@ -17,7 +17,7 @@
 
 enum { GUARD = 64 };
 
-static const char *const tables[] = { "avx512", "avx2" };
+static const char *const tables[] = { "avx512", "avx2", "neon_dot", "neon" };
 
 /* Runs 'check' for every table but plain; says which are not on this CPU. */
 static void with_tables(void (*check)(const kr_kernels *k))
@@ -236,6 +236,10 @@ static void compare_selective(const kr_kernels *k, kr_random *random, size_t cha
     kr_selective p = { a, d, x, dt, gated ? z : NULL, stride, stride, stride, bc, bc + states,
                        2 * states, h, y, stride, rows, channels, states };
 
+    for (size_t i = 0; rows == 1 && i < stride; i++)
+        dt[i] = 0;              /* what is flushed shows at its bound, where states stay as they are */
+    for (size_t i = 0; rows == 1 && i < memory; i++)
+        h[i] = h2[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
     k->selective(&p);
     p.y = expected;
     p.h = h2;
@@ -382,6 +386,8 @@ static void check_activations(const kr_kernels *k)
 
         for (size_t i = 0; i < COUNT; i++)
             x[i] = i % 2 ? kr_float_of(kr_random_u32(&random)) : kr_random_unit(&random) * 100.0f;
+        for (size_t i = 0; i < 40; i++)             /* zeros of both signs in every place of a vector */
+            x[i] = i % 3 ? -0.0f : 0.0f;
         expected = copy_of(x, COUNT);
         k->activate(x, COUNT, kind);
         kr_kernels_plain.activate(expected, COUNT, kind);

@@ -286,6 +286,7 @@ static void rms_norm_shape(layer *l)
     want(l, "weight", 0.5, 1.5, l->in, 0, 0);
 }
 
+/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones */
 void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
 {
     double squares = 0, off = 0, size, relative;
@@ -306,8 +307,7 @@ void rms_row(const number *x, size_t width, double eps, const weight *w, number 
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
     for (size_t t = 0; t < in->count; t++)
-        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"),
-                out + t * l->in);
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"), out + t * l->in);
 }
 
 static void scale_shape(layer *l)
@@ -403,6 +403,8 @@ oracle_rows rows_through(const layer *l, const oracle_rows *in)
         return l->type->make(l, in);
     out = rows_made(in, in->count, l->out);
     l->type->run(l, in, out.x);
+    for (size_t i = 0; in->peak && i < out.count * out.width; i++)
+        *in->peak = isnan(out.x[i].v) ? INFINITY : fmax(*in->peak, fabs(out.x[i].v));
     return out;
 }
 
@@ -416,6 +418,7 @@ static oracle_rows run_episode(const layer *tree, const oracle_stream *stream, s
     oracle_rows  out;
 
     in.whole = oracle_whole(tree);
+    in.peak = stream->peak;
     in.tokens = stream->tokens ? stream->tokens + from : NULL;
     in.x = room(count * tree->in);
     in.dt = calloc(count, sizeof *in.dt);
@@ -434,6 +437,8 @@ oracle_rows oracle_run(const layer *tree, const oracle_stream *stream)
 {
     oracle_rows all = { 0 };
 
+    if (stream->peak)
+        *stream->peak = 0;
     for (size_t from = 0, to; from < stream->count; from = to) {
         oracle_rows one;
 

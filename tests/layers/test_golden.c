@@ -153,8 +153,10 @@ static void make_tensor(golden *g, const char *name, size_t length)
         count *= (size_t)t->shape[d];
     data = malloc(count * sizeof *data);
     kr_golden_fill(t->name, g->seed, t->shape, t->dimensions, data);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         g->bits += kr_bits_of(data[i]);
+        kr_store_u32((unsigned char *)(data + i), kr_bits_of(data[i]));     /* as files have them */
+    }
     t->data = data;
     t->bytes = count * sizeof *data;
     t->type = KRAIT_F32;
