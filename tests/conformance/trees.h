@@ -100,7 +100,7 @@ static const krait_tree krait_trees[] = {
       "f.m.in_proj.weight 40 16;f.m.out_proj.weight 16 20;f.m.conv1d.weight 20 4;"
       "f.m.x_proj.weight 14 20;f.m.dt_proj.weight 20 2;f.m.dt_proj.bias 20;f.m.A_log 20 6;"
       "f.m.D 20;norm.weight 16;last.weight 7 32" },
-    { "selective", 0, 9, TIMED,            /* scans of rows, gated and softplus or not */
+    { "selective", 0, 9, 0,                /* scans of rows, gated and softplus or not */
       HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":120}},"
       "{\"selective_scan\":{\"name\":\"a\",\"inner\":32,\"states\":6,\"groups\":2}},{\"linear\":{\"name\":\"mid\","
       "\"width\":36}},{\"branches\":{\"merge\":\"concatenate\",\"of\":[{\"slice\":{\"width\":12}},"
