@@ -52,6 +52,20 @@ KR_INLINE float kr_flush(float h)
     return (h < 0 ? -h : h) < KR_TINY ? 0.0f : h;
 }
 
+/*
+ * A product of decays, kept between these: 0 times an infinite state were NaN, where row after row it
+ * stays infinite, and so were infinity times a state of 0.  NaN stays.
+ */
+#define KR_DECAY_LOW  0x1p-126f
+#define KR_DECAY_HIGH 0x1.fffffep127f
+
+KR_INLINE float kr_decay(float p)
+{
+    float capped = KR_DECAY_HIGH < p ? KR_DECAY_HIGH : p;
+
+    return KR_DECAY_LOW > capped ? KR_DECAY_LOW : capped;
+}
+
 KR_INLINE float kr_magnitude(float x)
 {
     return kr_float_of(kr_bits_of(x) & 0x7fffffffu);

@@ -406,6 +406,112 @@ static void KR_NAME(selective)(const kr_selective *p)
     }
 }
 
+/*
+ * 'count' states of KR_V channels, from state 'from' on, over all rows: what scan_states does
+ * without y, and what is left of 1.
+ */
+KR_INLINE void KR_NAME(summary_states)(const kr_selective *p, float *decay, float *end, size_t c, const size_t n,
+                                       size_t from, const size_t count)
+{
+    size_t       at = (c / 16 * p->states + from) * 16 + c % 16;
+    const float *a = p->a + at;
+    V            s[KR_SCAN_STATES], left[KR_SCAN_STATES], tiny = V_SET(KR_TINY);
+
+    decay += at;
+    end += at;
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++) {
+        s[i] = V_LOAD(end + 16 * i);
+        left[i] = V_LOAD(decay + 16 * i);
+    }
+    for (size_t t = 0; t < p->rows; t++) {
+        const float *b = p->b + t * p->bc_stride + from;
+        V            dt = KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n);
+        V            dtx = V_MUL(dt, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
+
+        KR_UNROLL
+        for (size_t i = 0; i < count; i += KR_EXP_VECTORS) {
+            const size_t group = count - i < KR_EXP_VECTORS ? count - i : KR_EXP_VECTORS;
+            V            factor[KR_EXP_VECTORS];
+
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++)
+                factor[j] = V_MUL(dt, V_LOAD(a + 16 * (i + j)));
+            KR_NAME(v_exp_all)(factor, group);
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++) {
+                V new = V_FMA(factor[j], s[i + j], V_MUL(dtx, V_SET(b[i + j])));
+
+                s[i + j] = V_FLUSH(new, tiny);
+                new = V_MUL(left[i + j], factor[j]);
+                left[i + j] = V_FLUSH(new, tiny);
+            }
+        }
+    }
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++) {
+        V_STORE(end + 16 * i, s[i]);
+        V_STORE(decay + 16 * i, left[i]);
+    }
+}
+
+KR_INLINE void KR_NAME(summary_channels)(const kr_selective *p, float *decay, float *end, size_t c, const size_t n)
+{
+    size_t from = 0;
+
+    for (; from + KR_SCAN_STATES <= p->states; from += KR_SCAN_STATES)
+        KR_NAME(summary_states)(p, decay, end, c, n, from, KR_SCAN_STATES);
+    for (; from < p->states; from++)
+        KR_NAME(summary_states)(p, decay, end, c, n, from, 1);
+}
+
+KR_INLINE V KR_NAME(v_decay)(V p)
+{
+    return V_MAX(V_SET(KR_DECAY_LOW), V_MIN(V_SET(KR_DECAY_HIGH), p));
+}
+
+/* A few rows at a time, as selective(). */
+static void KR_NAME(selective_summary)(const kr_selective *p, float *decay, float *end)
+{
+    size_t count = kr_pad16(p->channels) * p->states;
+
+    for (size_t i = 0; i < count; i += KR_V) {
+        V_STORE(decay + i, V_SET(1.0f));
+        V_STORE(end + i, V_ZERO());
+    }
+    for (size_t t = 0; t < p->rows; t += KR_SCAN_ROWS) {
+        kr_selective part = *p;
+        size_t       c = 0;
+
+        part.x += t * p->x_stride;
+        part.dt += t * p->dt_stride;
+        part.b += t * p->bc_stride;
+        part.rows = kr_min(p->rows - t, KR_SCAN_ROWS);
+        for (; c + KR_V <= p->channels; c += KR_V)
+            KR_NAME(summary_channels)(&part, decay, end, c, KR_V);
+        if (c < p->channels)
+            KR_NAME(summary_channels)(&part, decay, end, c, p->channels - c);
+    }
+    for (size_t i = 0; i < count; i += KR_V)
+        V_STORE(decay + i, KR_NAME(v_decay)(V_LOAD(decay + i)));
+}
+
+static void KR_NAME(combine)(float *decay, float *end, const float *before_decay, const float *before_end,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i += KR_V) {
+        size_t n = kr_min(KR_V, count - i);
+        V      left = KR_NAME(v_load)(decay + i, n);
+        V      sum = V_FMA(left, KR_NAME(v_load)(before_end + i, n), KR_NAME(v_load)(end + i, n));
+
+        KR_NAME(v_store)(end + i, V_FLUSH(sum, V_SET(KR_TINY)), n);
+        if (before_decay) {
+            left = V_MUL(KR_NAME(v_load)(before_decay + i, n), left);
+            KR_NAME(v_store)(decay + i, KR_NAME(v_decay)(left), n);
+        }
+    }
+}
+
 /* ---- rows ------------------------------------------------------------------------------ */
 
 /* The 16 chains of squares, folded by halves. */
@@ -454,6 +560,6 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #define KR_TABLE(text) { \
     text, \
     KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
-    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(rms_norm), KR_NAME(layer_norm), \
-    KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
+    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
+    KR_NAME(rms_norm), KR_NAME(layer_norm), KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }
