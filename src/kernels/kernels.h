@@ -20,6 +20,7 @@ typedef struct kr_matrix {
 
 enum {
     KR_SEGMENT = 64,            /* terms of one chain of a product */
+    KR_TIMES   = 32,            /* rows of one chain of a sum of times */
     KR_BLOCK   = 32             /* numbers that share one scale */
 };
 
