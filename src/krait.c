@@ -70,6 +70,10 @@ const char *krait_build(void)
         return COMPILER "; kernels avx512 avx2 plain";
     if (strcmp(best, "avx2") == 0)
         return COMPILER "; kernels avx2 plain";
+    if (strcmp(best, "neon_dot") == 0)
+        return COMPILER "; kernels neon_dot neon plain";
+    if (strcmp(best, "neon") == 0)
+        return COMPILER "; kernels neon plain";
     return COMPILER "; kernels plain";
 }
 
@@ -620,7 +624,8 @@ krait_status krait_token_bytes(const krait_model *model, int32_t token, const ch
         return KRAIT_ERR_ARGUMENT;
     *bytes = NULL;
     *count = 0;
-    return model->bytes ? kr_bytes_token(token, bytes, count) : KRAIT_ERR_UNSUPPORTED;
+    return model->bytes ? kr_bytes_token(token, bytes, count)
+                        : kr_tokens_bytes(&model->tokens, token, bytes, count);
 }
 
 void krait_rng_seed(krait_rng *rng, uint64_t seed)

@@ -148,6 +148,11 @@ void test_note(const char *format, ...)
     va_end(arguments);
 }
 
+int test_failures(void)
+{
+    return failures;
+}
+
 /* ---- files ---- */
 
 static const char *joined(const char *folder, const char *name)

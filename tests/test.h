@@ -52,6 +52,9 @@
 /* Say which case of a loop is tried: printed with the failures that follow; "" ends it. */
 void test_note(const char *format, ...) TEST_PRINTF;
 
+/* How many checks of this test have failed so far. */
+int test_failures(void);
+
 /* The path of a scratch file, in a folder that is removed when the runner ends. */
 char *test_path(char *buffer, size_t size, const char *name);
 

@@ -106,7 +106,7 @@ typedef struct kr_kernels {
      * NULL: what was before is a state, and decay stays.
      */
     void (*combine)(float *decay, float *end, const float *before_decay, const float *before_end, size_t count);
-    /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows. */
+    /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t rows,

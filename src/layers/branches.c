@@ -152,8 +152,7 @@ static void branches_combine(const branches *p, kr_context *context, const kr_ro
             memcpy(out->data + r * out->width + column, from->data + r * from->width,
                    from->width * sizeof *out->data);
     else if (p->merge == BRANCHES_MULTIPLY)
-        for (size_t i = 0; i < count; i++)
-            out->data[i] = out->data[i] * from->data[i];
+        context->kernels->multiply(out->data, from->data, count);
     else
         context->kernels->add(out->data, from->data, count);
 }

@@ -20,7 +20,8 @@ static chain_need chain_measure(const kr_layer *layer, size_t from, size_t to, k
         const kr_layer *child = layer->children[i];
         size_t          floats;
 
-        kr_layer_extent(child, &extent);
+        if (child->resizes)
+            kr_layer_extent(child, &extent);
         floats = kr_extent_sum(0, extent.rows, child->out_width);
         need.others |= child->reshapes;
         need.most.rows = extent.rows > need.most.rows ? extent.rows : need.most.rows;
@@ -60,6 +61,8 @@ static int chain_any(const kr_layer *layer, size_t from, size_t to, int reshapes
 {
     int any = 0;
 
+    if (!(reshapes ? layer->reshapes : layer->resizes))
+        return 0;
     for (size_t i = from; i < to; i++)
         any |= reshapes ? layer->children[i]->reshapes : layer->children[i]->resizes;
     return any;
@@ -70,6 +73,13 @@ static kr_extent chain_extent(const kr_layer *layer, size_t from, size_t to, con
 {
     return chain_any(layer, from, to, 0) ? kr_rows_extent(in)
                                          : (kr_extent){ in->lanes, kr_rows_count(in), in->lanes };
+}
+
+/* Do lanes, times or resets of the rows stand where those of the next ones will? */
+static int chain_shape_is_in(const kr_rows *rows, const kr_room *room)
+{
+    return rows->first == room->first || (rows->dt && rows->dt == room->dt) ||
+           (rows->reset && rows->reset == room->reset);
 }
 
 void kr_chain_run(const kr_layer *layer, size_t from, size_t to, kr_context *context,
@@ -87,6 +97,9 @@ void kr_chain_run(const kr_layer *layer, size_t from, size_t to, kr_context *con
         if (i + 1 < to) {
             next.data = rooms[(i - from) % 2].data;
             next.room = &rooms[(i - from) % 2];
+            /* A layer before the last made them and the last handed them on. */
+            if (i > from && layer->children[i]->reshapes && chain_shape_is_in(&at, next.room))
+                kr_rows_copy_shape(&at, &at);
         }
         kr_layer_run(layer->children[i], context, &at, &next);
         at = next;

@@ -61,19 +61,28 @@ int kr_flow_needs_whole(const kr_layer *layer)
     return whole;
 }
 
-krait_status kr_flow_limit(kr_flows *flows, const kr_layer *layer, kr_count rows, size_t most, int exactly)
+krait_status kr_flow_beyond(const kr_limit *limit, size_t rows, krait_status status, krait_message *message)
 {
-    if (rows.each == 0) {
-        if (exactly ? rows.plus != most : rows.plus > most)
-            return kr_fail(flows->message, KRAIT_ERR_SHAPE, "description: %.100s: sequences of %zu rows, %s%zu",
-                           layer->path, rows.plus, exactly ? "this layer takes " : "this layer takes at most ", most);
+    size_t      wanted = rows < limit->least ? limit->least : limit->most;
+    const char *how = limit->least == limit->most ? "" : rows < limit->least ? "at least " : "at most ";
+
+    if (limit->least <= rows && rows <= limit->most)
         return KRAIT_OK;
-    }
+    return kr_fail(message, status, "%s%.100s: takes %s%zu rows, an episode has %zu",
+                   status == KRAIT_ERR_SHAPE ? "description: " : "", limit->layer->path, how, wanted, rows);
+}
+
+krait_status kr_flow_limit(kr_flows *flows, const kr_layer *layer, kr_count rows, size_t least, size_t most)
+{
+    kr_limit limit = { layer, rows, least, most };
+
+    if (rows.each == 0)
+        return kr_flow_beyond(&limit, rows.plus, KRAIT_ERR_SHAPE, flows->message);
     if (flows->n_limits == KR_MOST_LIMITS)
         return kr_fail(flows->message, KRAIT_ERR_UNSUPPORTED,
                        "description: %.100s: more than %d layers that bound the length of sequences", layer->path,
                        (int)KR_MOST_LIMITS);
-    flows->limits[flows->n_limits++] = (kr_limit){ layer, rows, most, exactly };
+    flows->limits[flows->n_limits++] = limit;
     return KRAIT_OK;
 }
 

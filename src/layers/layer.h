@@ -113,12 +113,11 @@ typedef struct kr_named {
     int         steps;          /* it orders the steps */
 } kr_named;
 
-/* Sequences must have no more than 'most' rows at a place, or exactly so many. */
+/* Sequences must have at least and at most so many rows at a place. */
 typedef struct kr_limit {
     const kr_layer *layer;
     kr_count        rows;
-    size_t          most;
-    int             exactly;
+    size_t          least, most;    /* most: SIZE_MAX, or there is no bound */
 } kr_limit;
 
 enum { KR_MOST_SLOTS = 256, KR_MOST_INPUTS = 32, KR_MOST_LIMITS = 256 };
@@ -142,6 +141,7 @@ typedef enum kr_option_kind {
     KR_CHOICE,                      /* int: index of the choice */
     KR_FLAG,                        /* int: true or false */
     KR_LIST,                        /* kr_list of whole numbers */
+    KR_REALS,                       /* kr_reals: a number or a list of them */
     KR_PUT, KR_GET,                 /* kr_name_ref of kept rows */
     KR_ORDER,                       /* kr_name_ref of an input; may be absent */
     KR_LATE = 64                    /* with a kind: its type did without it at first; the default is in no id */
@@ -149,6 +149,7 @@ typedef enum kr_option_kind {
 
 /* marks: a zero for each item, for whoever checks them. */
 typedef struct kr_list { const size_t *items; size_t count; unsigned char *marks; } kr_list;
+typedef struct kr_reals { const float *items; size_t count; } kr_reals;
 typedef struct kr_name_ref { size_t index, width; } kr_name_ref;    /* width: of what was put */
 #define KR_NO_NAME SIZE_MAX
 
@@ -324,8 +325,10 @@ KR_INLINE size_t kr_flow_cells(const kr_flow *flow)
 krait_status kr_flow_through(kr_layer *layer, kr_flows *flows, kr_flow *flow);
 /* Does a layer on the model's own steps need whole sequences? */
 int          kr_flow_needs_whole(const kr_layer *layer);
-/* The layer's sequences have at most, or exactly, so many rows: checked now or before every run. */
-krait_status kr_flow_limit(kr_flows *flows, const kr_layer *layer, kr_count rows, size_t most, int exactly);
+/* The layer's sequences have least to most rows: checked now or before every run. */
+krait_status kr_flow_limit(kr_flows *flows, const kr_layer *layer, kr_count rows, size_t least, size_t most);
+/* KRAIT_OK, or fails with 'status' if an episode of so many rows is beyond the limit. */
+krait_status kr_flow_beyond(const kr_limit *limit, size_t rows, krait_status status, krait_message *message);
 int          kr_flow_same(const kr_flow *a, const kr_flow *b);
 void         kr_layer_extent(const kr_layer *layer, kr_extent *extent);
 /* Of the rows that are there. */

@@ -5,6 +5,7 @@
  *     [x; z]    = in_proj u                           inner channels each
  *     x         = silu(conv(x))                       depthwise, causal
  *     [r; B; C] = x_proj x                            rank, states, states
+ *     r, B, C   = rms(r), rms(B), rms(C)              with norm "rms": Falcon-Mamba, Jamba
  *     dt        = softplus(dt_proj r + dt_proj.bias)
  *     h         = exp(dt A) h + dt B x                per channel, 'states' numbers each
  *     y         = (C h + D x) silu(z)
@@ -19,6 +20,8 @@
 typedef struct mamba1 {
     size_t       inner, states, taps, rank;
     int          bare;          /* index into mamba1_projects */
+    int          normed;        /* index into mamba1_norms */
+    float        norm_eps;
     kr_matrix    in_proj;       /* [2 inner][width] */
     kr_matrix    x_proj;        /* [rank + 2 states][inner] */
     kr_matrix    dt_proj;       /* [inner][rank] */
@@ -28,9 +31,11 @@ typedef struct mamba1 {
     const float *conv;          /* [inner][taps] */
     const float *a;             /* [inner][states], negative in every trained model */
     const float *d;             /* [inner] */
+    const float *dt_norm, *b_norm, *c_norm;         /* [rank], [states], [states] or NULL: 1 */
 } mamba1;
 
 static const char *const mamba1_projects[] = { "both", "none", NULL };
+static const char *const mamba1_norms[] = { "none", "rms", NULL };
 
 static const kr_option mamba1_options[] = {
     { "inner",  KR_COUNT, KR_AT(mamba1, inner),  1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
@@ -38,6 +43,8 @@ static const kr_option mamba1_options[] = {
     { "taps",   KR_COUNT, KR_AT(mamba1, taps),   1, 4096,           4,  NULL },
     { "rank",   KR_COUNT, KR_AT(mamba1, rank),   1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
     { "project", KR_CHOICE | KR_LATE, KR_AT(mamba1, bare), 0, 0,    0,  mamba1_projects },
+    { "norm",   KR_CHOICE | KR_LATE, KR_AT(mamba1, normed), 0, 0,     0,  mamba1_norms },
+    { "norm_eps", KR_REAL | KR_LATE, KR_AT(mamba1, norm_eps), 0, 1,   1e-6, NULL },
     { 0 }
 };
 
@@ -73,6 +80,11 @@ static void mamba1_weights(const kr_layer *layer, kr_wants *wants)
     if (!p->bare) {
         kr_want_matrix(wants, "out_proj.weight", KR_AT(mamba1, out_proj), width, inner);
         kr_want_floats(wants, "out_proj.bias", KR_AT(mamba1, out_bias), width, 1);
+    }
+    if (p->normed) {
+        kr_want_floats(wants, "dt_norm.weight", KR_AT(mamba1, dt_norm), p->rank, 1);
+        kr_want_floats(wants, "b_norm.weight", KR_AT(mamba1, b_norm), p->states, 1);
+        kr_want_floats(wants, "c_norm.weight", KR_AT(mamba1, c_norm), p->states, 1);
     }
 }
 
@@ -197,6 +209,19 @@ static void mamba1_lanes(const kr_layer *layer, kr_context *context, const kr_ro
     }
 }
 
+/* r, B and C of every row, in place. */
+static void mamba1_normalise(const mamba1 *p, kr_context *context, float *rbc, size_t rows)
+{
+    const kr_kernels *k = context->kernels;
+    size_t            rank = p->rank, states = p->states;
+
+    for (; rows > 0; rows--, rbc += rank + 2 * states) {
+        k->rms_norm(rbc, rbc, p->dt_norm, p->norm_eps, 1, rank);
+        k->rms_norm(rbc + rank, rbc + rank, p->b_norm, p->norm_eps, 1, states);
+        k->rms_norm(rbc + rank + states, rbc + rank + states, p->c_norm, p->norm_eps, 1, states);
+    }
+}
+
 static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
@@ -209,6 +234,8 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
         kr_product_run(context, &p->in_proj, p->in_bias, in->data, in->width, w.projected, 2 * p->inner, rows);
     mamba1_lanes(layer, context, in, &w, mamba1_convolve);
     kr_product_run(context, &p->x_proj, NULL, w.x, p->inner, w.rbc, wide, rows);
+    if (p->normed)
+        mamba1_normalise(p, context, w.rbc, rows);
     kr_product_run(context, &p->dt_proj, p->dt_bias, w.rbc, wide, w.dt, p->inner, rows);
     context->kernels->activate(w.dt, rows * p->inner, KR_SOFTPLUS);
     mamba1_lanes(layer, context, in, &w, mamba1_scan);

@@ -54,7 +54,7 @@ static krait_status permute_flow(kr_layer *layer, kr_flows *flows, kr_flow *flow
     krait_status   status;
 
     if (p->order.items) {
-        status = kr_flow_limit(flows, layer, flow->rows, p->order.count, 1);
+        status = kr_flow_limit(flows, layer, flow->rows, p->order.count, p->order.count);
     } else {
         kr_named *input = &flows->inputs[p->input.index];
         int       steps = flow->axis == NULL && flow->rows.each == 1 && flow->rows.plus == 0;

@@ -40,11 +40,13 @@ static krait_status pool_shape(kr_layer *layer, krait_message *message)
 
 static krait_status pool_flow(kr_layer *layer, kr_flows *flows, kr_flow *flow)
 {
-    const pool *p = layer->params;
+    const pool  *p = layer->params;
+    krait_status status = KRAIT_OK;
 
-    if (p->kind == POOL_TOKEN && flow->rows.each == 0 && p->index >= flow->rows.plus)
-        return kr_fail(flows->message, KRAIT_ERR_SHAPE, "description: %.100s: token %zu of %zu rows", layer->path,
-                       p->index, flow->rows.plus);
+    if (p->kind == POOL_TOKEN)
+        status = kr_flow_limit(flows, layer, flow->rows, p->index + 1, SIZE_MAX);
+    if (status != KRAIT_OK)
+        return status;
     if (!flow->whole)
         return KRAIT_OK;
     flow->rows = (kr_count){ 0, 1 };

@@ -27,7 +27,7 @@ static void position_weights(const kr_layer *layer, kr_wants *wants)
 
 static krait_status position_flow(kr_layer *layer, kr_flows *flows, kr_flow *flow)
 {
-    return kr_flow_limit(flows, layer, flow->rows, ((const position *)layer->params)->rows, 0);
+    return kr_flow_limit(flows, layer, flow->rows, 0, ((const position *)layer->params)->rows);
 }
 
 static void position_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)

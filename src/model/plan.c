@@ -121,13 +121,13 @@ static krait_status plan_layer(kr_loading *loading, kr_layer *layer, plan_place 
 /* The longest sequence that every layer takes. */
 static size_t plan_most_steps(const kr_flows *flows)
 {
-    size_t most = 0;
+    size_t most = 0, found = 0;
 
     for (size_t i = 0; i < flows->n_limits; i++) {
         const kr_limit *limit = &flows->limits[i];
         size_t          steps = limit->most > limit->rows.plus ? (limit->most - limit->rows.plus) / limit->rows.each : 0;
 
-        if (i == 0 || steps < most)
+        if (limit->most != SIZE_MAX && (found++ == 0 || steps < most))
             most = steps;
     }
     return most;

@@ -93,15 +93,14 @@ static size_t check_episode(const krait_model *model, const krait_input *input, 
     return rows;
 }
 
-static krait_status check_limits(const krait_model *model, size_t rows, size_t lane, krait_message *message)
+static krait_status check_limits(const krait_model *model, size_t rows, krait_message *message)
 {
     for (size_t i = 0; i < model->flows.n_limits; i++) {
         const kr_limit *limit = &model->flows.limits[i];
         size_t          here = kr_extent_sum(limit->rows.plus, rows, limit->rows.each);
 
-        if (limit->exactly ? here != limit->most : here > limit->most)
-            return kr_fail(message, KRAIT_ERR_ARGUMENT, "%.100s: takes %s%zu rows, an episode of lane %zu brings %zu",
-                           limit->layer->path, limit->exactly ? "" : "at most ", limit->most, lane, here);
+        if (kr_flow_beyond(limit, here, KRAIT_ERR_ARGUMENT, message) != KRAIT_OK)
+            return KRAIT_ERR_ARGUMENT;
     }
     return KRAIT_OK;
 }
@@ -126,7 +125,7 @@ static krait_status check_episodes(const krait_model *model, const krait_state *
     for (size_t lane = 0; lane < state->lanes; lane++)
         for (size_t at = 0; at < kr_run_length(input, lane);) {
             size_t       rows = check_episode(model, input, lane, &at);
-            krait_status status = rows ? check_limits(model, rows, lane, message) : KRAIT_OK;
+            krait_status status = rows ? check_limits(model, rows, message) : KRAIT_OK;
 
             if (status != KRAIT_OK)
                 return status;

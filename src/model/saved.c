@@ -7,7 +7,7 @@
  *     u64      krait_model_id
  *     u32      lanes
  *     u32      parts
- *     for every part: u32 length of its name, the name, u32 dimensions, u64 each
+ *     for every part: u32 length of its name, the name, u32 dimensions, u64 each (cells of a grid first)
  *     for every lane, for every part: float32 in the order of its shape, one canonical NaN
  *     u64      checksum: core/hash.h over all bytes before
  *

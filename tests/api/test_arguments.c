@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "krait.h"
+#include "kernels/kernels.h"
 #include "support/tiny.h"
 #include "test.h"
 
@@ -15,6 +16,7 @@ TEST(arguments_version)
     CHECK_INT(krait_abi(), KRAIT_ABI);
     CHECK_INT(krait_numerics(), KRAIT_NUMERICS);
     CHECK(strstr(krait_build(), "kernels") && strstr(krait_build(), "plain"));
+    CHECK(strstr(krait_build(), kr_kernels_best()->name) != NULL);
     CHECK_STR(krait_status_text(KRAIT_OK), "ok");
     for (krait_status status = KRAIT_ERR_BUILD; status < 0; status++) {
         CHECK(krait_status_text(status) && krait_status_text(status)[0]);
@@ -357,7 +359,7 @@ TEST(arguments_sample)
     CHECK_INT(token, 2);
     newer.more[0] = 1;
     CHECK_STATUS(krait_sample(logits, 3, &newer.known, &rng, &token), KRAIT_ERR_ARGUMENT);
-    newer.known.size = 7;
+    newer.known.size = sizeof(size_t) - 1;
     CHECK_STATUS(krait_sample(logits, 3, &newer.known, &rng, &token), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_sample(NULL, 3, NULL, &rng, &token), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_sample(logits, 0, NULL, &rng, &token), KRAIT_ERR_ARGUMENT);
@@ -376,7 +378,7 @@ TEST(arguments_convert)
     char  folder[256], to[256];
     struct { krait_status status; krait_convert_options options; } cases[] = {
         { KRAIT_ERR_ARGUMENT, { .size = 0 } },
-        { KRAIT_ERR_ARGUMENT, { .size = 7 } },
+        { KRAIT_ERR_ARGUMENT, { .size = sizeof(size_t) - 1 } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = KRAIT_OPEN_BORROW } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = KRAIT_OPEN_FAST } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = INT32_MIN } },

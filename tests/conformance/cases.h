@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conformance/trees.h"
 #include "golden/generator.h"
 #include "krait.h"
 
@@ -43,73 +44,6 @@ static const mamba_shape mamba_shapes[] = {
     { "prime",   10,                        256, 17, "1",    17, 64, 2, 2, 3, 1, 1, 1, "1e-6",    ROWS },
 };
 
-enum { HALVES = 1000 };
-
-/* A krait tree; its tensors are "name d0 d1;..." and vocabulary 0 means features alone. */
-typedef struct krait_tree {
-    const char *name;
-    size_t      vocabulary, width;      /* width of features; 0: tokens alone */
-    int         scale;                  /* features are about 2^scale, or HALVES */
-    const char *description, *tensors;
-} krait_tree;
-
-#define HEAD "{\"model_type\":\"krait\",\"version\":1,\"input\":"
-
-static const krait_tree krait_trees[] = {
-    { "filters", 0, 20, 0,              /* every layer that is not Mamba's, three segments long */
-      HEAD "{\"features\":20},\"tree\":{\"sequence\":["
-      "{\"linear\":{\"name\":\"first\",\"width\":96}},{\"activation\":{\"kind\":\"silu\"}},"
-      "{\"conv\":{\"name\":\"early\",\"taps\":5}},"
-      "{\"repeat\":{\"name\":\"blocks\",\"n\":2,\"of\":{\"residual\":{\"sequence\":["
-      "{\"rms_norm\":{\"name\":\"norm\",\"eps\":0.0025}},{\"conv\":{\"name\":\"late\",\"taps\":3}},"
-      "{\"activation\":{\"kind\":\"sigmoid\"}},{\"linear\":{\"name\":\"mix\",\"width\":96}}]}}}},"
-      "{\"activation\":{\"kind\":\"softplus\"}},{\"linear\":{\"name\":\"up\",\"width\":160}},"
-      "{\"activation\":{\"kind\":\"relu\"}},{\"linear\":{\"name\":\"down\",\"width\":10}}]}}",
-      "first.weight 96 20;first.bias 96;early.weight 96 5;early.bias 96;"
-      "blocks.0.norm.weight 96;blocks.0.late.weight 96 3;blocks.0.mix.weight 96 96;"
-      "blocks.1.norm.weight 96;blocks.1.late.weight 96 3;blocks.1.mix.weight 96 96;"
-      "blocks.1.mix.bias 96;up.weight 160 96;up.bias 160;down.weight 10 160" },
-    { "mixed", 40, 24, 0,               /* tokens, and features where the token is -1 */
-      HEAD "{\"tokens\":40},\"tree\":{\"sequence\":[{\"embed\":{\"name\":\"table\",\"width\":24}},"
-      "{\"residual\":{\"sequence\":[{\"rms_norm\":{\"name\":\"norm\"}},"
-      "{\"mamba1\":{\"name\":\"mixer\",\"inner\":40,\"states\":5,\"taps\":3,\"rank\":4}}]}},"
-      "{\"rms_norm\":{\"name\":\"last_norm\"}},{\"linear\":{\"name\":\"head\",\"width\":40,"
-      "\"weights\":{\"weight\":\"table.weight\"}}}]}}",
-      "table.weight 40 24;1.norm.weight 24;1.mixer.in_proj.weight 80 24;1.mixer.conv1d.weight 40 3;"
-      "1.mixer.x_proj.weight 14 40;1.mixer.dt_proj.weight 40 4;1.mixer.A_log 40 5;1.mixer.D 40;"
-      "1.mixer.out_proj.weight 24 40;last_norm.weight 24" },
-    { "fading", 0, 12, 0,               /* no biases: states decay below 2^-100 over rows of zeros */
-      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"linear\":{\"width\":32,"
-      "\"weights\":{\"weight\":{\"tensor\":\"first\",\"transpose\":true}}}},"
-      "{\"mamba1\":{\"name\":\"m\",\"inner\":48,\"states\":20,\"rank\":3,"
-      "\"weights\":{\"dt_proj.bias\":\"m.step\"}}},{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
-      "first 12 32;m.in_proj.weight 96 32;m.conv1d.weight 48 4;m.x_proj.weight 43 48;"
-      "m.dt_proj.weight 48 3;m.step 48;m.A_log 48 20;m.D 48;m.out_proj.weight 32 48;last.weight 7 32" },
-    { "subnormal", 0, 16, -128,         /* what FTZ and DAZ would wipe out */
-      HEAD "{\"features\":16},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"first\",\"width\":80}},"
-      "{\"residual\":{\"sequence\":[{\"conv\":{\"name\":\"c\",\"taps\":3}}]}},"
-      "{\"linear\":{\"name\":\"last\",\"width\":20}}]}}",
-      "first.weight 80 16;1.c.weight 80 3;last.weight 20 80" },
-    { "halves", 0, 64, HALVES,          /* blocks of int8 activations with ties, and too small ones */
-      HEAD "{\"features\":64},\"tree\":{\"linear\":{\"name\":\"only\",\"width\":20}}}",
-      "only.weight 20 64" },
-    { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
-      HEAD "{\"features\":20},\"tree\":{\"sequence\":["
-      "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"
-      "{\"layer_norm\":{\"name\":\"norm\",\"eps\":0.002}},{\"activation\":{\"kind\":\"gelu\"}},"
-      "{\"linear\":{\"name\":\"b\",\"width\":70}},{\"glu\":{\"kind\":\"gelu\",\"gate\":\"first\"}},"
-      "{\"scale\":{\"name\":\"scaled\"}},{\"activation\":{\"kind\":\"tanh\"}},{\"layer_norm\":{}},"
-      "{\"residual\":{\"sequence\":[{\"linear\":{\"name\":\"c\",\"width\":70}},"
-      "{\"glu\":{\"kind\":\"gelu_tanh\"}},{\"scale\":{\"name\":\"small\"}},"
-      "{\"activation\":{\"kind\":\"gelu_tanh\"}}]}},{\"layer_norm\":{\"name\":\"half\",\"eps\":0}},"
-      "{\"linear\":{\"name\":\"d\",\"width\":72}},{\"glu\":{\"kind\":\"tanh\",\"gate\":\"first\"}},"
-      "{\"glu\":{\"kind\":\"none\"}},{\"linear\":{\"name\":\"e\",\"width\":52}},{\"glu\":{}},"
-      "{\"glu\":{\"kind\":\"relu\"}}]}}",
-      "a.weight 48 20;a.bias 48;norm.weight 24;norm.bias 24;b.weight 70 24;scaled.weight 35;"
-      "scaled.bias 35;9.c.weight 70 35;9.c.bias 70;9.small.weight 35;half.bias 35;d.weight 72 35;"
-      "d.bias 72;e.weight 52 18;e.bias 52" },
-};
-
 /* One line of the table: a model's name, the type of its weights. */
 typedef struct case_name {
     const char *model;
@@ -125,6 +59,10 @@ static const case_name case_names[] = {
     { "bytes", KRAIT_F16 },     { "bytes", KRAIT_BF16 },    { "bytes", KRAIT_Q8_0 },
     { "filters", KRAIT_F16 },   { "filters", KRAIT_BF16 },  { "filters", KRAIT_Q8_0 },
     { "halves", KRAIT_Q8_0 },   { "gates", KRAIT_F32 },     { "gates", KRAIT_F16 },
+    { "branches", KRAIT_F32 },  { "names", KRAIT_F32 },     { "selective", KRAIT_F32 },
+    { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
+    { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },
+    { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };
@@ -140,6 +78,7 @@ typedef struct conformance_case {
     size_t       count, rows, vocabulary, width;
     int32_t     *tokens;                /* [LANES][rows] or NULL */
     float       *features;              /* [LANES][rows][width] or NULL */
+    float       *dt;                    /* [LANES][rows] or NULL */
     uint8_t      reset[LANES * ROWS];   /* [LANES][rows] */
 } conformance_case;
 
@@ -244,6 +183,8 @@ static inline void add_tensor(conformance_case *c, const char *name, size_t a, s
     t->dimensions = d ? 3 : b ? 2 : 1;
     t->type = type_within(c->type, name, t->shape, t->dimensions);
     kr_golden_fill(name, c->seed, t->shape, t->dimensions, x);
+    for (size_t i = 0; i < count && kr_golden_ends(name, "running_var"); i++)
+        x[i] += 1.25f;
     encode_as(t, x, count);
     free(x);
 }
@@ -338,7 +279,7 @@ static inline void fill_features(conformance_case *c, const krait_tree *tree)
             c->features[i] = half_feature(z >> 20, row, i % c->width);
             continue;
         }
-        x = ldexp(x, tree->scale ? tree->scale : scale);
+        x = ldexp(x, tree->scale && tree->scale != TIMED ? tree->scale : scale);
         if (row >= 45 && !tree->scale && !tree->vocabulary)
             x = 0;
         c->features[i] = row == 33 && i % c->width == 3 ? (float)NAN
@@ -357,6 +298,13 @@ static inline void fill_inputs(conformance_case *c, const krait_tree *tree)
     }
     if (c->width)
         fill_features(c, tree);
+    if (tree && tree->scale == TIMED) {
+        uint64_t state = kr_golden_hash("dt") ^ c->seed;
+
+        c->dt = malloc(LANES * c->rows * sizeof *c->dt);
+        for (size_t i = 0; i < LANES * c->rows; i++)
+            c->dt[i] = (float)(kr_golden_next(&state) >> 60) / 8.0f;
+    }
     for (size_t lane = 0; lane < LANES; lane++)
         for (size_t r = 0; r < c->rows; r++)
             c->reset[lane * c->rows + r] = (r + 3 * lane) % 29 == 11;
@@ -391,6 +339,7 @@ static inline void case_free(conformance_case *c)
         free((void *)(uintptr_t)c->tensors[i].data);
     free(c->tokens);
     free(c->features);
+    free(c->dt);
 }
 
 #endif

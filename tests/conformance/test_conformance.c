@@ -37,6 +37,9 @@ typedef struct table {
 /* How rows are given: 0 stands for all of them, STEPS for krait_step() and its like. */
 enum { STEPS = -1 };
 
+/* That come out of a lane: inserted and appended ones, and the longest input. */
+enum { MOST_ROWS = 2 * (ROWS + 6 * 4) };
+
 typedef struct cut {
     const char *name;
     size_t      lanes, lane;            /* streams side by side, and which is the table's */
@@ -103,10 +106,11 @@ static uint64_t host_now(void)
 #if defined(__SSE__) && defined(__GNUC__)
     now |= _mm_getcsr();
 #elif defined(__aarch64__) && defined(__GNUC__)
-    uint64_t fpcr;
+    uint64_t control, flags;
 
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    now |= fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(flags));
+    now |= control | flags;
 #endif
     return now;
 }
@@ -148,9 +152,10 @@ typedef struct running {
     krait_state *state;
     size_t       width;                 /* of the output */
     int32_t     *tokens;
-    float       *features, *out;
+    float       *features, *dt, *out;
     uint8_t     *reset;
-    uint32_t     lengths[LANES];
+    uint32_t     lengths[LANES], counts[LANES];
+    size_t       stride;                /* rows of output from one lane to the next */
 } running;
 
 /* Rows from..from+n-1; lane l gets the stream that makes 'cut->lane' the table's. */
@@ -164,6 +169,8 @@ static void gather(running *r, size_t from, size_t n)
         r->lengths[l] = (uint32_t)(l == r->cut->lane ? n
                       : r->cut->others > from ? kr_min(r->cut->others - from, n) : 0);
         memcpy(r->reset + l * n, c->reset + at, n);
+        if (c->dt)
+            memcpy(r->dt + l * n, c->dt + at, n * sizeof *c->dt);
         if (c->tokens)
             memcpy(r->tokens + l * n, c->tokens + at, n * sizeof *c->tokens);
         if (c->features)
@@ -176,17 +183,19 @@ static void call_run(running *r, size_t n)
 {
     krait_input   input = { .size = sizeof input, .steps = n, .reset = r->reset,
                              .lengths = r->lengths };
-    krait_output  output = { .size = sizeof output, .rows = r->out,
-                             .capacity = r->cut->lanes * n * r->width };
+    krait_output  output = { .size = sizeof output, .rows = r->out, .counts = r->counts };
     krait_message message = { "" };
     uint64_t      before = host_now();
     krait_status  status;
 
     input.tokens = r->c->tokens ? r->tokens : NULL;
     input.features = r->c->features ? r->features : NULL;
+    input.dt = r->c->dt ? r->dt : NULL;
+    output.capacity = r->cut->lanes * MOST_ROWS * r->width;
     status = krait_run(r->model, r->state, &input, &output, &message);
     CHECK_U64(host_now(), before);
     CHECK_STATUS(status, KRAIT_OK);
+    r->stride = output.stride;
 }
 
 static void call_step(running *r)
@@ -203,6 +212,7 @@ static void call_step(running *r)
         status = krait_step(r->model, r->state, r->features, r->out);
     CHECK_U64(host_now(), before);
     CHECK_STATUS(status, KRAIT_OK);
+    r->stride = r->counts[r->cut->lane] = 1;
 }
 
 /* FNV-1a over the bytes, every NaN as one NaN. */
@@ -219,6 +229,20 @@ static uint64_t add_outputs(uint64_t hash, const float *x, size_t count)
     return hash;
 }
 
+/* A model that needs whole sequences is given them whole. */
+static int can_run(krait_model *model, const cut *k)
+{
+    int64_t whole = 0;
+
+    CHECK_STATUS(krait_model_get(model, KRAIT_WHOLE_SEQUENCE, &whole), KRAIT_OK);
+    return !whole || k->call == 0;
+}
+
+static const cut *cut_for(krait_model *model, size_t k)
+{
+    return &cuts[can_run(model, &cuts[k]) ? k : 0];
+}
+
 static hashes run_case(const conformance_case *c, krait_model *model, const cut *k)
 {
     size_t              rows = k->lanes * c->rows, n;
@@ -228,26 +252,29 @@ static hashes run_case(const conformance_case *c, krait_model *model, const cut 
     int64_t             width = 0;
 
     options.chunk = (uint32_t)(k->chunk ? k->chunk : c->rows);
+    options.max_steps = (uint32_t)c->rows;
     CHECK_STATUS(krait_model_get(model, KRAIT_OUT_WIDTH, &width), KRAIT_OK);
     if (!CHECK_STATUS(krait_state_create(&r.state, model, &options, NULL), KRAIT_OK))
         return h;
     r.width = (size_t)width;
     r.tokens = malloc(rows * sizeof *r.tokens);
     r.features = malloc((rows * c->width + 1) * sizeof *r.features);
-    r.out = malloc(rows * r.width * sizeof *r.out);
+    r.dt = malloc(rows * sizeof *r.dt);
+    r.out = malloc(k->lanes * MOST_ROWS * r.width * sizeof *r.out);
     r.reset = malloc(rows);
     for (size_t from = 0; from < c->rows; from += n) {
         n = k->call == STEPS ? 1 : k->call ? kr_min((size_t)k->call, c->rows - from) : c->rows;
         gather(&r, from, n);
-        if (k->call == STEPS)
+        if (k->call == STEPS && !c->dt)
             call_step(&r);
         else
             call_run(&r, n);
-        h.output = add_outputs(h.output, r.out + k->lane * n * r.width, n * r.width);
+        h.output = add_outputs(h.output, r.out + k->lane * r.stride * r.width,
+                               r.counts[k->lane] * r.width);
     }
     CHECK_STATUS(krait_state_hash(model, r.state, (int32_t)k->lane, &h.state), KRAIT_OK);
     krait_state_destroy(r.state, NULL);
-    free(r.tokens), free(r.features), free(r.out), free(r.reset);
+    free(r.tokens), free(r.features), free(r.dt), free(r.out), free(r.reset);
     return h;
 }
 
@@ -365,7 +392,7 @@ static void check_case(const table *t, size_t i, const kr_kernels *kernels)
     test_note("%s, %s", c.name, kernels->name);
     model = open_case(&c, kernels);
     for (size_t k = 0; model && k < sizeof cuts / sizeof *cuts; k++)
-        if (!plain || cuts[k].plain) {
+        if ((!plain || cuts[k].plain) && can_run(model, &cuts[k])) {
             test_note("%s, %s, %s", c.name, kernels->name, cuts[k].name);
             compare(t, i, run_case(&c, model, &cuts[k]));
         }
@@ -380,7 +407,7 @@ static void check_case(const table *t, size_t i, const kr_kernels *kernels)
         host_set(&hosts[n]);
         if ((model = open_case(&c, kernels)) != NULL)
             for (int k = 0; k < 2 - plain; k++)
-                h[k] = run_case(&c, model, &cuts[1 + (k + (int)n) % 2]);
+                h[k] = run_case(&c, model, cut_for(model, 1 + ((size_t)k + n) % 2));
         krait_model_close(model);
         fesetenv(&found);
         for (int k = 0; k < 2 - plain; k++)
@@ -421,6 +448,16 @@ TEST(conformance_avx512)
     check_kernels("avx512");
 }
 
+TEST(conformance_neon)
+{
+    check_kernels("neon");
+}
+
+TEST(conformance_neon_dot)
+{
+    check_kernels("neon_dot");
+}
+
 /* Any locale that writes 1,5. */
 static const char *comma_locale(void)
 {
@@ -452,7 +489,7 @@ TEST(conformance_locale)
         test_note("%s, %s", c.name, setlocale(LC_ALL, NULL));
         model = open_case(&c, kr_kernels_best());
         if (model) {
-            compare(&t, i, run_case(&c, model, &cuts[3]));
+            compare(&t, i, run_case(&c, model, cut_for(model, 3)));
             CHECK_STR(localeconv()->decimal_point, ",");
         }
         krait_model_close(model);

@@ -1,20 +1,9 @@
 /*
- * oracle.c - the layer types in double precision.
+ * oracle.c - numbers, weights and the layers that work row by row, in double precision.
  *
  *     t s  rows     c  channels     n  states     k  taps     u v x y z  as in the papers
  */
-#include "layers/oracle.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define HALF_UNIT 0x1p-24           /* most relative error of one rounding to float32 */
-#define TINY      1e-36             /* below this float32 loses digits or is zero */
-
-typedef oracle_number number;
-typedef oracle_layer  layer;
-typedef oracle_weight weight;
+#include "layers/oracle_parts.h"
 
 /* ---- options and weights ------------------------------------------------------------- */
 
@@ -26,19 +15,26 @@ const char *oracle_option_text(const layer *l, const char *name)
     return NULL;
 }
 
-static double option(const layer *l, const char *name, double fallback)
+double option(const layer *l, const char *name, double fallback)
 {
     const char *text = oracle_option_text(l, name);
 
     return text ? strtod(text, NULL) : fallback;
 }
 
-static size_t size_option(const layer *l, const char *name, size_t fallback)
+size_t size_option(const layer *l, const char *name, size_t fallback)
 {
     return (size_t)option(l, name, (double)fallback);
 }
 
-static void want(layer *l, const char *slot, double low, double high, size_t a, size_t b, size_t c)
+int option_is(const layer *l, const char *name, const char *text)
+{
+    const char *given = oracle_option_text(l, name);
+
+    return given && strcmp(given, text) == 0;
+}
+
+void want(layer *l, const char *slot, double low, double high, size_t a, size_t b, size_t c)
 {
     weight *w = &l->weights[l->n_weights++];
 
@@ -47,8 +43,7 @@ static void want(layer *l, const char *slot, double low, double high, size_t a, 
     w->count = a * (b ? b : 1) * (c ? c : 1);
 }
 
-/* Of a size that leaves sums about as large as their terms. */
-static void want_matrix(layer *l, const char *slot, size_t outputs, size_t inputs)
+void want_matrix(layer *l, const char *slot, size_t outputs, size_t inputs)
 {
     double most = sqrt(3.0 / (double)inputs);
 
@@ -56,14 +51,13 @@ static void want_matrix(layer *l, const char *slot, size_t outputs, size_t input
     l->weights[l->n_weights - 1].matrix = 1;
 }
 
-/* Optional weights are there if an option says so that krait does not know: a word alone. */
-static void want_bias(layer *l, const char *flag, const char *slot, size_t count)
+void want_bias(layer *l, const char *flag, const char *slot, size_t count)
 {
     if (oracle_option_text(l, flag))
         want(l, slot, -0.5, 0.5, count, 0, 0);
 }
 
-static const weight *get(const layer *l, const char *slot)
+const weight *get_weight(const layer *l, const char *slot)
 {
     for (size_t i = 0; i < l->n_weights; i++)
         if (strcmp(l->weights[i].slot, slot) == 0)
@@ -71,45 +65,7 @@ static const weight *get(const layer *l, const char *slot)
     return NULL;
 }
 
-/* ---- numbers with errors ------------------------------------------------------------- */
-
-static number *room(size_t count)
-{
-    return calloc(count + 1, sizeof(number));
-}
-
-static number exact(double v)
-{
-    return (number){ v, 0 };
-}
-
-/* Errors that know nothing of each other, together. */
-static double apart(double a, double b)
-{
-    return sqrt(a * a + b * b);
-}
-
-static number times(number a, number b)
-{
-    double v = a.v * b.v;
-
-    return (number){ v, apart(apart(a.v * b.e, b.v * a.e), HALF_UNIT * v) + TINY };
-}
-
-static number plus(number a, number b)
-{
-    double v = a.v + b.v;
-
-    return (number){ v, apart(apart(a.e, b.e), HALF_UNIT * v) };
-}
-
-/* Every partial sum is rounded; other orders have others of about their size. */
-static void add_to(number *sum, number term)
-{
-    sum->v += term.v;
-    sum->e = apart(sum->e, term.e);
-    sum->e = apart(sum->e, HALF_UNIT * apart(sum->v, term.v));
-}
+/* ---- sums and functions ---------------------------------------------------------------- */
 
 enum function { SILU, SIGMOID, SOFTPLUS, RELU, TANH, GELU, GELU_TANH, NONE };
 
@@ -153,6 +109,16 @@ static void of_all(enum function f, number *x, size_t count)
         x[i] = of(f, x[i]);
 }
 
+number silu(number x)
+{
+    return of(SILU, x);
+}
+
+number softplus(number x)
+{
+    return of(SOFTPLUS, x);
+}
+
 /* A block of 32 inputs rounded to 255 steps. */
 static double step_error(const number *x, size_t k)
 {
@@ -163,9 +129,8 @@ static double step_error(const number *x, size_t k)
     return 1.01 * most / 254;
 }
 
-/* y = W x + bias */
-static void product(const weight *w, const weight *bias, const number *x, size_t x_stride,
-                    number *y, size_t rows)
+void product(const weight *w, const weight *bias, const number *x, size_t x_stride, number *y,
+             size_t rows)
 {
     size_t outputs = w->shape[0], inputs = w->shape[1];
 
@@ -187,27 +152,9 @@ static void product(const weight *w, const weight *bias, const number *x, size_t
         }
 }
 
-/* y[t] = bias + sum over k of w[k] x[t - (taps - 1) + k], nothing before the episode's begin */
-static void convolve(const weight *w, const weight *bias, size_t taps, const oracle_rows *in,
-                     const number *x, size_t x_stride, size_t channels, number *y)
-{
-    for (size_t t = 0; t < in->count; t++)
-        for (size_t c = 0; c < channels; c++) {
-            number s = { 0, 0 };
-
-            if (bias)
-                add_to(&s, exact(bias->data[c]));
-            for (size_t k = 0; k < taps; k++)
-                if (t + k >= in->begin[t] + taps - 1)
-                    add_to(&s, times(exact(w->data[c * taps + k]),
-                                     x[(t + k - (taps - 1)) * x_stride + c]));
-            y[t * channels + c] = s;
-        }
-}
-
 /* ---- leaves -------------------------------------------------------------------------- */
 
-static void same_width(layer *l)
+void same_width(layer *l)
 {
     l->out = l->in;
 }
@@ -218,17 +165,32 @@ static void activation_run(const layer *l, const oracle_rows *in, number *out)
     of_all(function_named(oracle_option_text(l, "kind")), out, in->count * l->in);
 }
 
-static void conv_shape(layer *l)
+/* (x - running_mean) / sqrt(running_var + eps) * weight + bias */
+static void batch_norm_shape(layer *l)
 {
     l->out = l->in;
-    want(l, "weight", -1, 1, l->in, 1, size_option(l, "taps", 0));
+    want(l, "running_mean", -1, 1, l->in, 0, 0);
+    want(l, "running_var", 0.1, 3, l->in, 0, 0);
+    if (oracle_option_text(l, "weight"))
+        want(l, "weight", -1.5, 1.5, l->in, 0, 0);
     want_bias(l, "bias", "bias", l->in);
 }
 
-static void conv_run(const layer *l, const oracle_rows *in, number *out)
+static void batch_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
-    convolve(get(l, "weight"), get(l, "bias"), size_option(l, "taps", 0), in, in->x, l->in, l->in,
-             out);
+    const weight *w = get_weight(l, "weight"), *bias = get_weight(l, "bias");
+
+    for (size_t t = 0; t < in->count; t++)
+        for (size_t c = 0; c < l->in; c++) {
+            number x = in->x[t * l->in + c];
+            double variance = get_weight(l, "running_var")->data[c] + option(l, "eps", 1e-5);
+            double mean = get_weight(l, "running_mean")->data[c];
+            double scale = (w ? w->data[c] : 1) / sqrt(variance);
+            double most = apart(scale * x.v, apart(scale * mean, bias ? bias->data[c] : 0));
+
+            out[t * l->in + c].v = (x.v - mean) * scale + (bias ? bias->data[c] : 0);
+            out[t * l->in + c].e = apart(x.e * scale, 2 * HALF_UNIT * most) + TINY;
+        }
 }
 
 static void embed_shape(layer *l)
@@ -240,7 +202,7 @@ static void embed_shape(layer *l)
 
 static void embed_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *table = get(l, "weight");
+    const weight *table = get_weight(l, "weight");
 
     for (size_t t = 0; t < in->count; t++)
         for (size_t c = 0; c < l->out; c++)
@@ -280,7 +242,7 @@ static void layer_norm_shape(layer *l)
 /* y = (x - mean) / sqrt(variance + eps) * w + b */
 static void layer_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *w = get(l, "weight"), *b = get(l, "bias");
+    const weight *w = get_weight(l, "weight"), *b = get_weight(l, "bias");
     double        eps = option(l, "eps", 1e-5), n = (double)l->in;
 
     for (size_t t = 0; t < in->count; t++) {
@@ -315,7 +277,7 @@ static void linear_shape(layer *l)
 
 static void linear_run(const layer *l, const oracle_rows *in, number *out)
 {
-    product(get(l, "weight"), get(l, "bias"), in->x, l->in, out, in->count);
+    product(get_weight(l, "weight"), get_weight(l, "bias"), in->x, l->in, out, in->count);
 }
 
 static void rms_norm_shape(layer *l)
@@ -324,29 +286,28 @@ static void rms_norm_shape(layer *l)
     want(l, "weight", 0.5, 1.5, l->in, 0, 0);
 }
 
-/* y = x / sqrt(mean(x^2) + eps) * w */
+/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones */
+void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
+{
+    double squares = 0, off = 0, size, relative;
+
+    for (size_t c = 0; c < width; c++) {
+        squares += x[c].v * x[c].v;
+        off = apart(off, x[c].v * x[c].e);
+    }
+    size = sqrt(squares / (double)width + eps);
+    relative = off / (size * size * (double)width) + (6 + sqrt((double)width)) * HALF_UNIT;
+    for (size_t c = 0; c < width; c++) {
+        double by = w ? w->data[c] : 1, v = x[c].v / size * by;
+
+        y[c] = (number){ v, apart(x[c].e / size * by, v * relative) + TINY };
+    }
+}
+
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *w = get(l, "weight");
-    double        eps = option(l, "eps", 1e-5);
-
-    for (size_t t = 0; t < in->count; t++) {
-        const number *x = in->x + t * l->in;
-        double        squares = 0, off = 0, size, relative;
-
-        for (size_t c = 0; c < l->in; c++) {
-            squares += x[c].v * x[c].v;
-            off = apart(off, x[c].v * x[c].e);
-        }
-        size = sqrt(squares / (double)l->in + eps);
-        relative = off / (size * size * (double)l->in) + (6 + sqrt((double)l->in)) * HALF_UNIT;
-        for (size_t c = 0; c < l->in; c++) {
-            double v = x[c].v / size * w->data[c];
-
-            out[t * l->in + c].v = v;
-            out[t * l->in + c].e = apart(x[c].e / size * w->data[c], v * relative) + TINY;
-        }
-    }
+    for (size_t t = 0; t < in->count; t++)
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"), out + t * l->in);
 }
 
 static void scale_shape(layer *l)
@@ -358,7 +319,7 @@ static void scale_shape(layer *l)
 
 static void scale_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *w = get(l, "weight"), *b = get(l, "bias");
+    const weight *w = get_weight(l, "weight"), *b = get_weight(l, "bias");
 
     for (size_t i = 0; i < in->count * l->in; i++) {
         out[i] = times(in->x[i], exact(w->data[i % l->in]));
@@ -367,160 +328,42 @@ static void scale_run(const layer *l, const oracle_rows *in, number *out)
     }
 }
 
-/* ---- Mamba-1 ------------------------------------------------------------------------- */
-
-/* [x; z], r, B, C and dt of every row, under the names of mamba_simple.py. */
-typedef struct mamba1 {
-    size_t  inner, states, taps, rank, wide;
-    number *xz, *x, *rbc, *dt, *y;
-} mamba1;
-
-static mamba1 mamba1_sizes(const layer *l)
+static void identity_run(const layer *l, const oracle_rows *in, number *out)
 {
-    mamba1 m = { 0 };
-
-    m.inner = size_option(l, "inner", 0);
-    m.states = size_option(l, "states", 16);
-    m.taps = size_option(l, "taps", 4);
-    m.rank = size_option(l, "rank", 0);
-    m.wide = m.rank + 2 * m.states;
-    return m;
-}
-
-static void mamba1_shape(layer *l)
-{
-    mamba1 m = mamba1_sizes(l);
-
-    l->out = l->in;
-    want_matrix(l, "in_proj.weight", 2 * m.inner, l->in);
-    want_bias(l, "bias", "in_proj.bias", 2 * m.inner);
-    want(l, "conv1d.weight", -1, 1, m.inner, 1, m.taps);
-    want_bias(l, "conv_bias", "conv1d.bias", m.inner);
-    want_matrix(l, "x_proj.weight", m.wide, m.inner);
-    want_matrix(l, "dt_proj.weight", m.inner, m.rank);
-    if (!oracle_option_text(l, "no_dt_bias"))
-        want(l, "dt_proj.bias", -3, 0.5, m.inner, 0, 0);
-    if (oracle_option_text(l, "plain_a"))
-        want(l, "A", -4, -0.05, m.inner, m.states, 0);
-    else
-        want(l, "A_log", -2, 1.5, m.inner, m.states, 0);
-    want(l, "D", 0.5, 1.5, m.inner, 0, 0);
-    want_matrix(l, "out_proj.weight", l->in, m.inner);
-    want_bias(l, "bias", "out_proj.bias", l->in);
-}
-
-static double mamba1_a(const layer *l, size_t i)
-{
-    const weight *a = get(l, "A"), *a_log = get(l, "A_log");
-
-    return a ? a->data[i] : -exp(a_log->data[i]);
-}
-
-/*
- * y[t] = sum over n of C[t][n] h[n] + D x[t], where the recurrence is multiplied out:
- * h[n] = sum over s <= t of exp(A[n] (dt[s+1] + ... + dt[t])) dt[s] x[s] B[s][n].
- */
-static number mamba1_scan(const layer *l, const mamba1 *m, const oracle_rows *in, size_t t,
-                          size_t c)
-{
-    number y = { 0, 0 };
-    size_t wide = m->wide;
-
-    for (size_t n = 0; n < m->states; n++) {
-        double a = mamba1_a(l, c * m->states + n);
-        number past = { 0, 0 }, h = { 0, 0 };
-
-        for (size_t s = t + 1; s-- > in->begin[t];) {
-            number dt = m->dt[s * m->inner + c], decay = exact(exp(a * past.v));
-
-            decay.e = HALF_UNIT * (6.0 * (double)(t - s) - 3 * a * past.v) - a * past.e;
-            decay.e = decay.v * expm1(decay.e);
-            add_to(&h, times(decay, times(times(dt, m->x[s * m->inner + c]),
-                                          m->rbc[s * wide + m->rank + n])));
-            past = (number){ past.v + dt.v, apart(past.e, dt.e) };
-        }
-        add_to(&y, times(m->rbc[t * wide + m->rank + m->states + n], h));
-    }
-    add_to(&y, times(exact(get(l, "D")->data[c]), m->x[t * m->inner + c]));
-    return y;
-}
-
-static void mamba1_run(const layer *l, const oracle_rows *in, number *out)
-{
-    mamba1 m = mamba1_sizes(l);
-    size_t count = in->count;
-
-    m.xz = room(count * 2 * m.inner);
-    m.x = room(count * m.inner);
-    m.rbc = room(count * m.wide);
-    m.dt = room(count * m.inner);
-    m.y = room(count * m.inner);
-    product(get(l, "in_proj.weight"), get(l, "in_proj.bias"), in->x, l->in, m.xz, count);
-    convolve(get(l, "conv1d.weight"), get(l, "conv1d.bias"), m.taps, in, m.xz, 2 * m.inner, m.inner,
-             m.x);
-    of_all(SILU, m.x, count * m.inner);
-    product(get(l, "x_proj.weight"), NULL, m.x, m.inner, m.rbc, count);
-    product(get(l, "dt_proj.weight"), get(l, "dt_proj.bias"), m.rbc, m.wide, m.dt, count);
-    of_all(SOFTPLUS, m.dt, count * m.inner);
-    for (size_t t = 0; t < count; t++)
-        for (size_t c = 0; c < m.inner; c++)
-            m.y[t * m.inner + c] = times(mamba1_scan(l, &m, in, t, c),
-                                         of(SILU, m.xz[t * 2 * m.inner + m.inner + c]));
-    product(get(l, "out_proj.weight"), get(l, "out_proj.bias"), m.y, m.inner, out, count);
-    free(m.xz), free(m.x), free(m.rbc), free(m.dt), free(m.y);
-}
-
-/* ---- composites ---------------------------------------------------------------------- */
-
-static void chain_shape(layer *l)
-{
-    l->in = l->children[0]->in;
-    l->out = l->children[l->n_children - 1]->out;
-}
-
-static void chain_run(const layer *l, const oracle_rows *in, number *out)
-{
-    oracle_rows at = *in;
-    number     *before = NULL;
-
-    for (size_t i = 0; i < l->n_children; i++) {
-        const layer *child = l->children[i];
-        number      *next = room(in->count * child->out);
-
-        child->type->run(child, &at, next);
-        at.x = next;
-        at.tokens = NULL;
-        free(before);
-        before = next;
-    }
-    memcpy(out, before, in->count * l->out * sizeof *out);
-    free(before);
-}
-
-static void residual_run(const layer *l, const oracle_rows *in, number *out)
-{
-    const layer *child = l->children[0];
-
-    child->type->run(child, in, out);
-    for (size_t i = 0; i < in->count * l->in; i++)
-        out[i] = plus(in->x[i], out[i]);
+    memcpy(out, in->x, in->count * l->in * sizeof *out);
 }
 
 /* ---- all of them --------------------------------------------------------------------- */
 
 static const oracle_type types[] = {
-    { "activation", same_width, activation_run },
-    { "conv", conv_shape, conv_run },
-    { "embed", embed_shape, embed_run },
-    { "glu", glu_shape, glu_run },
-    { "layer_norm", layer_norm_shape, layer_norm_run },
-    { "linear", linear_shape, linear_run },
-    { "mamba1", mamba1_shape, mamba1_run },
-    { "repeat", chain_shape, chain_run },
-    { "residual", chain_shape, residual_run },
-    { "rms_norm", rms_norm_shape, rms_norm_run },
-    { "scale", scale_shape, scale_run },
-    { "sequence", chain_shape, chain_run },
+    { "activation", same_width, activation_run, NULL },
+    { "batch_norm", batch_norm_shape, batch_norm_run, NULL },
+    { "branches", branches_shape, NULL, branches_make },
+    { "conv", conv_shape, conv_run, NULL },
+    { "define", chain_shape, NULL, chain_make },
+    { "embed", embed_shape, embed_run, NULL },
+    { "get", get_shape, NULL, get_make },
+    { "glu", glu_shape, glu_run, NULL },
+    { "identity", same_width, identity_run, NULL },
+    { "insert", insert_shape, NULL, insert_make },
+    { "layer_norm", layer_norm_shape, layer_norm_run, NULL },
+    { "linear", linear_shape, linear_run, NULL },
+    { "mamba1", mamba1_shape, mamba1_run, NULL },
+    { "over", chain_shape, NULL, over_make },
+    { "patch", patch_shape, NULL, patch_make },
+    { "permute", chain_shape, NULL, permute_make },
+    { "pool", pool_shape, NULL, pool_make },
+    { "position", position_shape, position_run, NULL },
+    { "put", same_width, NULL, put_make },
+    { "repeat", chain_shape, NULL, chain_make },
+    { "residual", chain_shape, NULL, residual_make },
+    { "reverse", chain_shape, NULL, reverse_make },
+    { "rms_norm", rms_norm_shape, rms_norm_run, NULL },
+    { "scale", scale_shape, scale_run, NULL },
+    { "selective_scan", selective_scan_shape, selective_scan_run, NULL },
+    { "sequence", chain_shape, NULL, chain_make },
+    { "slice", slice_shape, slice_run, NULL },
+    { "use", chain_shape, NULL, chain_make },
 };
 
 const oracle_type *oracle_named(const char *name)
@@ -531,17 +374,83 @@ const oracle_type *oracle_named(const char *name)
     return NULL;
 }
 
-void oracle_run(const layer *tree, size_t count, const int32_t *tokens, const float *features,
-                const uint8_t *reset, number *out)
-{
-    number     *x = room(count * tree->in);
-    size_t     *begin = calloc(count + 1, sizeof *begin);
-    oracle_rows in = { count, tokens, x, begin };
+/* ---- rows ---------------------------------------------------------------------------- */
 
-    for (size_t i = 0; features && i < count * tree->in; i++)
-        x[i] = exact(features[i]);
-    for (size_t t = 1; t < count; t++)
-        begin[t] = reset && reset[t] ? t : begin[t - 1];
-    tree->type->run(tree, &in, out);
-    free(x), free(begin);
+oracle_rows rows_made(const oracle_rows *like, size_t count, size_t width)
+{
+    oracle_rows rows = *like;
+
+    rows.count = count;
+    rows.width = width;
+    rows.tokens = NULL;
+    rows.x = room(count * width);
+    rows.dt = calloc(count + 1, sizeof *rows.dt);
+    memcpy(rows.dt, like->dt, (count < like->count ? count : like->count) * sizeof *rows.dt);
+    return rows;
+}
+
+void oracle_rows_free(oracle_rows *rows)
+{
+    free(rows->x), free(rows->dt);
+    *rows = (oracle_rows){ 0 };
+}
+
+oracle_rows rows_through(const layer *l, const oracle_rows *in)
+{
+    oracle_rows out;
+
+    if (l->type->make)
+        return l->type->make(l, in);
+    out = rows_made(in, in->count, l->out);
+    l->type->run(l, in, out.x);
+    for (size_t i = 0; in->peak && i < out.count * out.width; i++)
+        *in->peak = isnan(out.x[i].v) ? INFINITY : fmax(*in->peak, fabs(out.x[i].v));
+    return out;
+}
+
+/* Steps from..to-1 are one episode. */
+static oracle_rows run_episode(const layer *tree, const oracle_stream *stream, size_t from,
+                               size_t to)
+{
+    size_t       cells = stream->grid[0] * stream->grid[1], count = (to - from) * cells;
+    oracle_slots slots = { 0 };
+    oracle_rows  in = { count, tree->in, { stream->grid[0], stream->grid[1] }, .slots = &slots };
+    oracle_rows  out;
+
+    in.whole = oracle_whole(tree);
+    in.peak = stream->peak;
+    in.tokens = stream->tokens ? stream->tokens + from : NULL;
+    in.x = room(count * tree->in);
+    in.dt = calloc(count, sizeof *in.dt);
+    for (size_t i = 0; stream->features && i < count * tree->in; i++)
+        in.x[i] = exact(stream->features[from * cells * tree->in + i]);
+    for (size_t t = 0; t < count; t++)
+        in.dt[t] = stream->dt ? (double)stream->dt[from + t / cells] : 1;
+    out = rows_through(tree, &in);
+    oracle_rows_free(&in);
+    for (size_t i = 0; i < slots.count; i++)
+        oracle_rows_free(&slots.of[i].rows);
+    return out;
+}
+
+oracle_rows oracle_run(const layer *tree, const oracle_stream *stream)
+{
+    oracle_rows all = { 0 };
+
+    if (stream->peak)
+        *stream->peak = 0;
+    for (size_t from = 0, to; from < stream->count; from = to) {
+        oracle_rows one;
+
+        for (to = from + 1; to < stream->count && !(stream->reset && stream->reset[to]);)
+            to++;
+        one = run_episode(tree, stream, from, to);
+        if (from > 0)
+            append_rows(&all, &one);
+        else
+            all = one;
+        if (from > 0)
+            oracle_rows_free(&one);
+    }
+    return all;
 }

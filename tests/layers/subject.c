@@ -1,6 +1,7 @@
 /* subject.c - trees with random weights and rows, and lanes that run them. */
 #include "layers/subject.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,12 @@ const subject_case subject_cases[] = {
     { "mamba1(inner=15 states=4 taps=5 rank=15 plain_a no_dt_bias)", 0, 30, KRAIT_F16 },
     { "mamba1(inner=64 rank=4 conv_bias plain_a)", 0, 32, KRAIT_Q8_0 },
     { "mamba1(inner=33 states=3 taps=1 rank=2)", 0, 17, KRAIT_F32 },
+    { "mamba1(inner=32 rank=2 conv_bias norm=rms)", 0, 16, KRAIT_F32 },
+    { "mamba1(inner=21 states=5 taps=3 rank=3 bias norm=rms norm_eps=0.25)", 0, 14, KRAIT_F16 },
+    { "mamba1(inner=24 states=18 rank=19 conv_bias norm=rms norm_eps=0.001 norm_weights)", 0, 12,
+      KRAIT_F32 },
+    { "mamba1(inner=9 states=1 taps=2 rank=1 norm=rms norm_eps=1 norm_weights)", 0, 5, KRAIT_BF16 },
+    { "mamba1(inner=32 states=8 rank=32 norm=none norm_eps=0.5)", 0, 32, KRAIT_Q8_0 },
     { "sequence[activation(kind=relu)]", 0, 6, KRAIT_F32 },
     { "sequence[linear(width=9), conv(taps=3), linear(width=20 bias), activation(kind=silu), "
       "linear(width=3)]", 0, 6, KRAIT_F32 },
@@ -79,6 +86,128 @@ const subject_case subject_cases[] = {
       "glu(kind=gelu gate=first), activation(kind=tanh), linear(width=11)]", 0, 9, KRAIT_F32 },
     { "sequence(name=top)[embed(width=32), repeat(n=2)[residual[sequence[rms_norm(eps=0.001), "
       "mamba1(inner=64 rank=32)]]], rms_norm, linear(width=256)]", 256, 0, KRAIT_Q8_0 },
+    /* composites that step */
+    { "branches[linear(width=5 bias), sequence[conv(taps=3), linear(width=5)]]", 0, 7, KRAIT_F32 },
+    { "branches(merge=mean)[linear(width=4), linear(width=4 bias), identity]", 0, 4, KRAIT_F32 },
+    { "branches(merge=multiply)[conv(taps=2 bias), activation(kind=sigmoid), identity]", 0, 19,
+      KRAIT_F32 },
+    { "branches(merge=concatenate)[slice(from=3 width=2), linear(width=17 bias), identity, "
+      "mamba1(inner=5 states=3 rank=2)]", 0, 6, KRAIT_F32 },
+    { "branches(merge=sum name=two)[mamba1(name=a inner=8 states=4 rank=1), "
+      "mamba1(name=b inner=8 states=4 rank=1)]", 0, 9, KRAIT_BF16 },
+    { "identity", 0, 3, KRAIT_F32 },
+    { "slice(width=1)", 0, 1, KRAIT_F32 },
+    { "slice(from=5 width=20)", 0, 33, KRAIT_F32 },
+    { "sequence[slice(from=16 width=16), linear(width=3), slice(from=2 width=1)]", 0, 32,
+      KRAIT_F16 },
+    { "batch_norm", 0, 17, KRAIT_F32 },
+    { "batch_norm(eps=0.5 weight bias)", 0, 5, KRAIT_F16 },
+    { "sequence[conv(taps=2), batch_norm(eps=0.001 bias), linear(width=4)]", 0, 16, KRAIT_F32 },
+    { "sequence[batch_norm(weight), linear(width=4)]", 0, 3, KRAIT_BF16 },
+    { "pool(kind=mean)", 0, 5, KRAIT_F32 },
+    { "pool(kind=max)", 0, 18, KRAIT_F32 },
+    { "pool(kind=last)", 0, 4, KRAIT_F32 },
+    { "sequence[linear(width=8), mamba1(inner=12 states=4 rank=1), pool(kind=mean), "
+      "linear(width=3 bias)]", 0, 5, KRAIT_F32 },
+    { "residual[sequence[linear(width=20), pool(kind=max), linear(width=6)]]", 0, 6, KRAIT_F16 },
+    { "sequence[put(as=early), conv(taps=3), put(as=late), linear(width=2), get(as=early), "
+      "branches(merge=concatenate)[identity, get(as=late)]]", 0, 9, KRAIT_F32 },
+    { "sequence[linear(width=6), put(as=v), repeat(n=3)[residual[branches(merge=multiply)["
+      "conv(taps=2), get(as=v)]]]]", 0, 4, KRAIT_F32 },
+    { "put(as=x)", 0, 2, KRAIT_F32 },
+    { "branches[put(as=a), sequence[linear(width=5), get(as=a), linear(width=5)]]", 0, 5,
+      KRAIT_F32 },
+    { "sequence[define(as=f)[conv(taps=4)], linear(width=7), use(as=f)]", 0, 7, KRAIT_F32 },
+    { "sequence[define(as=f name=shared)[sequence[rms_norm, mamba1(inner=10 states=5 rank=2)]], "
+      "use(as=f), residual[use(as=f)]]", 0, 8, KRAIT_F32 },
+    { "branches(merge=concatenate)[define(as=g)[linear(width=64 bias)], use(as=g), use(as=g)]", 0,
+      32, KRAIT_Q8_0 },
+    { "define(as=only)[repeat(n=2)[residual[conv(taps=2)]]]", 0, 5, KRAIT_F32 },
+    { "selective_scan(inner=1 states=1)", 0, 5, KRAIT_F32 },
+    { "selective_scan(inner=17 states=5 dt_bias)", 0, 61, KRAIT_F32 },
+    { "selective_scan(inner=32 states=4 groups=2 gate=false plain_a)", 0, 80, KRAIT_F32 },
+    { "selective_scan(inner=48 states=3 groups=3 no_d dt_bias)", 0, 162, KRAIT_F16 },
+    { "sequence[linear(width=78), branches(merge=concatenate)[slice(width=20), sequence["
+      "slice(from=20 width=20), activation(kind=sigmoid)], slice(from=40 width=38)], "
+      "selective_scan(inner=20 states=9 softplus=false dt_bias), linear(width=4)]", 0, 6,
+      KRAIT_F32 },
+    { "residual[sequence[linear(width=70 bias), selective_scan(inner=19 gate=false no_d)]]", 0, 19,
+      KRAIT_F32 },
+    { "mamba1(project=none inner=6 states=3 rank=2)", 0, 12, KRAIT_F32 },
+    { "mamba1(project=none inner=33 taps=2 rank=1 conv_bias plain_a no_dt_bias)", 0, 66,
+      KRAIT_F16 },
+    { "sequence[linear(width=32), branches(merge=mean)[mamba1(project=none inner=16 rank=4), "
+      "sequence[mamba1(project=both inner=16 rank=4), linear(width=16)], "
+      "mamba1(project=none inner=16 states=2 rank=1)], "
+      "linear(width=4)]", 0, 7, KRAIT_F32 },
+    /* grids that step */
+    { "3x4 linear(width=5 bias)", 0, 2, KRAIT_F32 },
+    { "4x5 patch(height=2 width=2)", 0, 3, KRAIT_F32 },
+    { "5x7 patch(height=3 width=2 down=2 right=1)", 0, 2, KRAIT_F32 },
+    { "6x6 sequence[patch(height=3 width=3 down=1 right=3), linear(width=8), "
+      "patch(height=4 width=1), linear(width=3)]", 0, 1, KRAIT_F16 },
+    { "3x3 over(axis=grid)[conv(taps=3 bias)]", 0, 4, KRAIT_F32 },
+    { "2x5 over(axis=rows)[mamba1(inner=6 states=4 rank=1)]", 0, 3, KRAIT_F32 },
+    { "5x2 over(axis=columns)[mamba1(inner=6 states=4 rank=1)]", 0, 3, KRAIT_F32 },
+    { "2x3 over(axis=steps)[mamba1(inner=6 states=4 rank=1)]", 0, 3, KRAIT_F32 },
+    { "4x3 sequence[residual[sequence[over(axis=steps)[conv(taps=3)], linear(width=5)]], "
+      "over(axis=rows)[conv(taps=2)], over(axis=columns)[conv(taps=4 bias)], "
+      "over(axis=grid)[pool(kind=mean)], linear(width=3)]", 0, 5, KRAIT_F32 },
+    { "2x4 over(axis=rows)[pool(kind=max)]", 0, 3, KRAIT_F32 },
+    { "3x2 over(axis=columns)[pool(kind=mean)]", 0, 3, KRAIT_F32 },
+    { "2x2 over(axis=grid)[sequence[linear(width=3), mamba1(inner=4 states=2 rank=1), "
+      "pool(kind=last)]]", 0, 2, KRAIT_F32 },
+    { "3x2 over(axis=steps)[sequence[linear(width=6), pool(kind=mean)]]", 0, 4, KRAIT_F32 },
+    { "3x4 over(axis=grid)[branches[conv(taps=3), reverse[conv(taps=3 bias)], "
+      "permute(order=0:4:8:1:5:9:2:6:10:3:7:11)[mamba1(inner=4 states=3 rank=1)], "
+      "reverse[permute(order=11:7:3:10:6:2:9:5:1:8:4:0)[conv(taps=2)]]]]", 0, 3, KRAIT_F32 },
+    { "4x4 sequence[patch(height=2 width=2), linear(width=8 bias), over(axis=grid)[sequence["
+      "insert(at=middle), position(rows=5), residual[sequence[rms_norm, linear(width=32), "
+      "branches(merge=mean)[mamba1(project=none inner=16 states=4 rank=2), "
+      "reverse[mamba1(project=none inner=16 states=4 rank=2)]], linear(width=8)]], "
+      "rms_norm, pool(kind=token index=2)]], linear(width=5 bias)]", 0, 3, KRAIT_F32 },
+    { "2x2 over(axis=grid)[permute(order=3:1:2:0)[sequence[position(rows=4), conv(taps=2)]]]", 0, 2,
+      KRAIT_F32 },
+    { "1x3 over(axis=rows)[permute(order=1:2:0)[conv(taps=3)]]", 0, 2, KRAIT_F32 },
+    { "2x3 over(axis=grid)[branches(merge=append)[identity, reverse[conv(taps=2)], "
+      "sequence[pool(kind=token index=5), linear(width=3)]]]", 0, 3, KRAIT_F32 },
+    { "2x2 sequence[over(axis=steps)[define(as=f)[mamba1(inner=4 states=2 rank=1)]], "
+      "over(axis=grid)[reverse[use(as=f)]], put(as=g), over(axis=columns)[use(as=f)]]", 0, 3,
+      KRAIT_F32 },
+    /* whole sequences */
+    { "reverse[conv(taps=3 bias)]", 0, 5, KRAIT_F32 },
+    { "reverse[pool(kind=last)]", 0, 3, KRAIT_F32 },
+    { "sequence[linear(width=8), branches(merge=mean)[mamba1(project=none inner=4 states=3 rank=1)"
+      ", reverse[mamba1(project=none inner=4 states=3 rank=1)]], linear(width=2)]", 0, 3,
+      KRAIT_F32 },
+    { "reverse[sequence[insert(at=last rows=2), mamba1(inner=6 states=2 rank=2), "
+      "reverse[mamba1(inner=6 states=2 rank=2)]]]", 0, 5, KRAIT_F32 },
+    { "insert(at=first)", 0, 3, KRAIT_F32 },
+    { "insert(at=middle rows=3)", 0, 17, KRAIT_F16 },
+    { "sequence[insert(at=last rows=2), conv(taps=4)]", 0, 4, KRAIT_F32 },
+    { "position(rows=23)", 0, 5, KRAIT_F32 },
+    { "sequence[position(rows=40), linear(width=3), position(rows=64)]", 0, 16, KRAIT_BF16 },
+    { "branches(merge=append)[conv(taps=2), reverse[conv(taps=3)]]", 0, 4, KRAIT_F32 },
+    { "sequence[branches(merge=append)[identity, linear(width=6), reverse[identity]], "
+      "mamba1(inner=8 states=3 rank=2), pool(kind=mean), linear(width=2)]", 0, 6, KRAIT_F32 },
+    { "pool(kind=token)", 0, 3, KRAIT_F32 },
+    { "sequence[insert(at=first rows=3), conv(taps=5), pool(kind=token index=2)]", 0, 3,
+      KRAIT_F32 },
+    { "sequence[reverse[conv(taps=2)], pool(kind=max)]", 0, 7, KRAIT_F32 },
+    { "sequence[embed(width=12), residual[sequence[rms_norm, reverse[mamba1(inner=8 states=4 "
+      "rank=1)]]], pool(kind=mean), mamba1(inner=5 states=3 rank=1), linear(width=2 bias)]", 9, 0,
+      KRAIT_F32 },
+    { "branches(merge=concatenate)[sequence[reverse[conv(taps=2)], pool(kind=mean)], "
+      "sequence[position(rows=30), pool(kind=max)], pool(kind=last)]", 0, 4, KRAIT_F32 },
+    { "sequence[branches(merge=append)[pool(kind=max), identity, insert(at=first)], "
+      "pool(kind=mean)]", 0, 5, KRAIT_F32 },
+    { "reverse[sequence[insert(at=middle), branches[pool(kind=mean), pool(kind=last)]]]", 0, 4,
+      KRAIT_F32 },
+    { "2x2 sequence[over(axis=steps)[reverse[pool(kind=mean)]], linear(width=3)]", 0, 2,
+      KRAIT_F32 },
+    { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
+    { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
+      "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;
@@ -89,9 +218,9 @@ const float *row_in(const subject *s, size_t stream, size_t step)
     return s->features + (stream * STEPS + step) * s->in;
 }
 
-const float *row_out(const subject *s, size_t stream, size_t step)
+const float *row_out(const subject *s, size_t stream, size_t row)
 {
-    return s->expected + (stream * STEPS + step) * s->out;
+    return s->expected + (stream * s->most + row) * s->out;
 }
 
 /* ---- a state under test -------------------------------------------------------------- */
@@ -103,10 +232,11 @@ lanes lanes_made(const subject *s, size_t count, size_t chunk)
 
     options.lanes = (uint32_t)count;
     options.chunk = (uint32_t)chunk;
+    options.max_steps = s->whole ? STEPS : 0;
     for (size_t i = 0; i < count; i++)
         l.plays[i] = i % STREAMS;
     CHECK_STATUS(krait_state_bytes(s->model, &options, &l.bytes), KRAIT_OK);
-    l.block = aligned_alloc(KRAIT_STATE_ALIGNMENT, l.bytes);
+    l.block = aligned_alloc(KRAIT_STATE_ALIGNMENT, (l.bytes + 63) / 64 * 64);
     memset(l.block, 0xff, l.bytes);
     CHECK_STATUS(krait_state_place(&l.state, s->model, &options, l.block, l.bytes), KRAIT_OK);
     return l;
@@ -133,29 +263,26 @@ void fill_scratch(lanes *l)
     memset(from, l->scratch, (size_t)((unsigned char *)l->block + l->bytes - from));
 }
 
-/* Rows of a call; those past a lane's length are nothing that could be read. */
-typedef struct call_rows {
-    float   *features, *out;
-    int32_t *tokens;
-    uint8_t *reset;
-} call_rows;
-
-static call_rows call_made(const lanes *l, const uint32_t *lengths, size_t steps)
+call_rows call_made(const lanes *l, const uint32_t *lengths, size_t steps, size_t room)
 {
     const subject *s = l->s;
-    size_t         rows = l->count * steps;
+    size_t         rows = l->count * steps, out = l->count * room * s->out;
     call_rows      c = { 0 };
 
     c.features = malloc(rows * s->in * 4 + (rows == 0));
-    c.out = malloc(rows * s->out * 4 + (rows == 0));
+    c.out = malloc(out * 4 + (out == 0));
     c.reset = malloc(rows + (rows == 0));
     if (s->tokens)
         c.tokens = malloc(rows * sizeof *c.tokens + (rows == 0));
+    if (s->dt)
+        c.dt = malloc(rows * sizeof *c.dt + (rows == 0));
     memset(c.features, 0xff, rows * s->in * 4);
-    memset(c.out, 0xee, rows * s->out * 4);
+    memset(c.out, 0xee, out * 4);
     memset(c.reset, 1, rows);
     for (size_t r = 0; r < rows && c.tokens; r++)
         c.tokens[r] = INT32_MAX;
+    for (size_t r = 0; r < rows && c.dt; r++)
+        c.dt[r] = -1;
     for (size_t lane = 0; lane < l->count; lane++)
         for (size_t i = 0; i < lengths[lane]; i++) {
             size_t from = l->plays[lane] * STEPS + l->at[lane] + i, to = lane * steps + i;
@@ -164,19 +291,42 @@ static call_rows call_made(const lanes *l, const uint32_t *lengths, size_t steps
             c.reset[to] = s->reset[from];
             if (c.tokens)
                 c.tokens[to] = s->tokens[from];
+            if (c.dt)
+                c.dt[to] = s->dt[from];
         }
     return c;
 }
 
-static void call_free(call_rows *c)
+void call_free(call_rows *c)
 {
-    free(c->features), free(c->out), free(c->tokens), free(c->reset);
+    free(c->features), free(c->out), free(c->tokens), free(c->reset), free(c->dt);
 }
 
-static int untouched(const float *row, size_t count)
+krait_input call_input(const lanes *l, const call_rows *c, const uint32_t *lengths, size_t steps)
+{
+    krait_input input = { .size = sizeof input, .steps = steps, .lengths = lengths };
+
+    input.features = c->features;
+    input.tokens = c->tokens;
+    input.dt = c->dt;
+    input.reset = l->no_resets ? NULL : c->reset;
+    return input;
+}
+
+int untouched(const float *row, size_t count)
 {
     for (size_t i = 0; i < count * 4; i++)
         if (((const unsigned char *)row)[i] != 0xee)
+            return 0;
+    return 1;
+}
+
+/* Every NaN is one NaN: docs/numerics.md. */
+int check_bits(const float *actual, const float *expected, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(isnan(actual[i]) && isnan(expected[i])) &&
+            !CHECK_BYTES(&actual[i], &expected[i], sizeof *actual))
             return 0;
     return 1;
 }
@@ -195,7 +345,7 @@ void check_rows(const lanes *l, const uint32_t *lengths, size_t steps, int which
 
             if (which == KRAIT_ROWS_NONE || i >= lengths[lane])
                 CHECK(untouched(row, s->out));
-            else if (!CHECK_BYTES(row, row_out(s, l->plays[lane], from), s->out * 4))
+            else if (!check_bits(row, row_out(s, l->plays[lane], from), s->out))
                 return;
         }
 }
@@ -205,18 +355,14 @@ void advance_which(lanes *l, const uint32_t *lengths, int which)
 {
     uint32_t     counts[MOST_LANES];
     size_t       steps = 0;
-    krait_input  input = { .size = sizeof input };
+    krait_input  input;
     krait_output output = { .size = sizeof output, .which = which, .counts = counts };
     call_rows    c;
 
     for (size_t lane = 0; lane < l->count; lane++)
         steps = lengths[lane] > steps ? lengths[lane] : steps;
-    c = call_made(l, lengths, steps);
-    input.steps = steps;
-    input.features = c.features;
-    input.tokens = c.tokens;
-    input.reset = l->no_resets ? NULL : c.reset;
-    input.lengths = lengths;
+    c = call_made(l, lengths, steps, steps);
+    input = call_input(l, &c, lengths, steps);
     output.rows = c.out;
     output.capacity = (which == KRAIT_ROWS_ALL ? steps : 1) * l->count * l->s->out;
     if (steps == 0)
@@ -226,6 +372,7 @@ void advance_which(lanes *l, const uint32_t *lengths, int which)
     fill_scratch(l);
     if (steps && CHECK_STATUS(krait_run(l->s->model, l->state, &input, &output, NULL), KRAIT_OK)) {
         CHECK_U64(output.steps_done, steps);
+        CHECK_U64(output.stride, which == KRAIT_ROWS_ALL ? steps : which == KRAIT_ROWS_LAST);
         check_rows(l, lengths, steps, which, c.out);
         for (size_t lane = 0; lane < l->count; lane++)
             CHECK_U64(counts[lane], which == KRAIT_ROWS_ALL    ? lengths[lane]
@@ -256,6 +403,20 @@ int finished(const lanes *l)
 
 /* ---- subjects ------------------------------------------------------------------------ */
 
+/* Intervals: of stream 0 ones, else also none, short and long ones. */
+static void make_dt(subject *s, kr_random *random)
+{
+    static const float odd[] = { 0.0f, 1.0f, 0.25f, 3.0f };
+
+    s->dt = malloc(STREAMS * STEPS * sizeof *s->dt);
+    for (size_t i = 0; i < STREAMS * STEPS; i++) {
+        uint32_t z = kr_random_u32(random);
+
+        s->dt[i] = i < STEPS ? 1.0f : z % 3 == 0 ? odd[z / 3 % 4]
+                 : 1.0f + 0.9f * kr_random_unit(random);
+    }
+}
+
 /* Ordinary numbers with a few large, small and zero ones among them. */
 static void make_rows(subject *s, kr_random *random)
 {
@@ -265,7 +426,6 @@ static void make_rows(subject *s, kr_random *random)
     s->features = malloc(rows * s->in * sizeof *s->features);
     s->tokens = vocabulary ? malloc(rows * sizeof *s->tokens) : NULL;
     s->reset = calloc(rows, 1);
-    s->expected = malloc(rows * s->out * sizeof *s->expected);
     for (size_t i = 0; i < rows * s->in; i++)
         s->features[i] = kr_random_u32(random) % 200 ? 2 * kr_random_unit(random)
                                                      : odd[kr_random_u32(random) % 6];
@@ -278,67 +438,129 @@ static void make_rows(subject *s, kr_random *random)
         s->reset[2 * STEPS + i] = kr_random_u32(random) % 8 == 0;
 }
 
+oracle_rows subject_oracle(const subject *s, size_t stream, size_t steps, double *peak)
+{
+    size_t        from = stream * STEPS;
+    oracle_stream in = { steps, { s->tree.grid[0], s->tree.grid[1] }, .reset = s->reset + from };
+
+    in.tokens = s->tokens ? s->tokens + from : NULL;
+    in.features = row_in(s, stream, 0);
+    in.dt = s->dt ? s->dt + from : NULL;
+    in.peak = peak;
+    return oracle_run(s->tree.root, &in);
+}
+
+/* How many rows come out of each stream, as the oracle has it. */
+static int count_rows(subject *s)
+{
+    for (size_t stream = 0; stream < STREAMS; stream++) {
+        oracle_rows y = subject_oracle(s, stream, STEPS, NULL);
+        size_t      cells = y.grid[0] * y.grid[1];
+
+        s->rows[stream] = y.count / cells;
+        s->most = s->rows[stream] > s->most ? s->rows[stream] : s->most;
+        if (stream == 0 && !CHECK_U64(s->out, y.width * cells))
+            stream = STREAMS;
+        oracle_rows_free(&y);
+    }
+    s->expected = malloc(STREAMS * s->most * s->out * sizeof *s->expected);
+    return s->rows[STREAMS - 1] > 0;
+}
+
 /* What one call over the whole stream gives is what everything else is compared with. */
 static void make_expected(subject *s)
 {
     for (size_t stream = 0; stream < STREAMS; stream++) {
         lanes        l = lanes_made(s, 1, STEPS);
-        size_t       from = stream * STEPS;
-        krait_input  input = { .size = sizeof input, .steps = STEPS, .reset = s->reset + from };
-        krait_output output = { .size = sizeof output, .capacity = STEPS * s->out };
+        uint32_t     length = STEPS, count = 0;
+        krait_output output = { .size = sizeof output, .counts = &count };
+        krait_input  input;
+        call_rows    c;
 
-        input.features = row_in(s, stream, 0);
-        input.tokens = s->tokens ? s->tokens + from : NULL;
-        output.rows = s->expected + from * s->out;
+        l.plays[0] = stream;
+        c = call_made(&l, &length, STEPS, 0);
+        input = call_input(&l, &c, &length, STEPS);
+        output.rows = s->expected + stream * s->most * s->out;
+        output.capacity = s->rows[stream] * s->out;
         fill_scratch(&l);
         CHECK_STATUS(krait_run(s->model, l.state, &input, &output, NULL), KRAIT_OK);
+        CHECK_U64(count, s->rows[stream]);
+        CHECK_U64(output.stride, s->rows[stream]);
+        call_free(&c);
         lanes_free(&l);
     }
 }
 
-static int subject_made(subject *s, size_t i)
+static int64_t known(const subject *s, int32_t key)
 {
-    kr_random     random = kr_random_from(1000 + i);
-    krait_message why = { "" };
-    int64_t       in = 0, out = 0, lane_bytes = 0;
+    int64_t value = -1;
 
-    *s = (subject){ .made_of = &subject_cases[i] };
-    test_note("%.150s", s->made_of->text);
-    if (!CHECK(tree_make(&s->tree, s->made_of->text, s->made_of->tokens, s->made_of->features,
-                         s->made_of->type, 2000 + i)))
+    CHECK_STATUS(krait_model_get(s->model, key, &value), KRAIT_OK);
+    return value;
+}
+
+int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
+{
+    kr_random     random = kr_random_from(1000 + seed);
+    krait_message why = { "" };
+
+    *s = (subject){ .made_of = made_of };
+    test_note("%.150s", made_of->text);
+    if (!CHECK(tree_make(&s->tree, made_of->text, made_of->tokens, made_of->features,
+                         made_of->type, 2000 + seed)))
         return 0;
     CHECK_STATUS(krait_model_create(&s->model, s->tree.json, s->tree.tensors, s->tree.n_tensors,
                                     NULL, &why), KRAIT_OK);
     if (!CHECK_STR(why.text, ""))
         return 0;
-    CHECK_STATUS(krait_model_get(s->model, KRAIT_IN_WIDTH, &in), KRAIT_OK);
-    CHECK_STATUS(krait_model_get(s->model, KRAIT_OUT_WIDTH, &out), KRAIT_OK);
-    CHECK_STATUS(krait_model_get(s->model, KRAIT_STATE_BYTES_PER_LANE, &lane_bytes), KRAIT_OK);
-    CHECK_INT(in, (long long)s->tree.root->in);
-    if (!CHECK_INT(out, (long long)s->tree.root->out))
+    s->whole = oracle_whole(s->tree.root);
+    s->in = s->tree.grid[0] * s->tree.grid[1] * s->tree.root->in;
+    s->out = (size_t)known(s, KRAIT_OUT_WIDTH);
+    s->lane_bytes = (size_t)known(s, KRAIT_STATE_BYTES_PER_LANE);
+    if (!CHECK_INT(known(s, KRAIT_IN_WIDTH), (long long)s->in) ||
+        !CHECK_INT(known(s, KRAIT_WHOLE_SEQUENCE), s->whole) ||
+        !CHECK_INT(known(s, KRAIT_CAN_STEP), !s->whole) ||
+        !CHECK_INT(known(s, KRAIT_USES_DT), oracle_uses_dt(s->tree.root)))
         return 0;
-    s->in = (size_t)in;
-    s->out = (size_t)out;
-    s->lane_bytes = (size_t)lane_bytes;
     make_rows(s, &random);
+    if (oracle_uses_dt(s->tree.root))
+        make_dt(s, &random);
+    if (!count_rows(s))
+        return 0;
     make_expected(s);
     return 1;
 }
 
-static void subject_free(subject *s)
+void subject_free(subject *s)
 {
     krait_model_close(s->model);
     tree_free(&s->tree);
-    free(s->features), free(s->tokens), free(s->reset), free(s->expected);
+    free(s->features), free(s->tokens), free(s->dt), free(s->reset), free(s->expected);
 }
 
-void with_subjects(void (*check)(const subject *s))
+static void with_some(void (*check)(const subject *s), int causal, int whole)
 {
     for (size_t i = 0; i < subject_count; i++) {
         subject s;
 
-        if (subject_made(&s, i))
+        if (subject_made(&s, &subject_cases[i], i) && (s.whole ? whole : causal))
             check(&s);
         subject_free(&s);
+        test_note("%s", "");
     }
+}
+
+void with_subjects(void (*check)(const subject *s))
+{
+    with_some(check, 1, 0);
+}
+
+void with_whole(void (*check)(const subject *s))
+{
+    with_some(check, 0, 1);
+}
+
+void with_all(void (*check)(const subject *s))
+{
+    with_some(check, 1, 1);
 }

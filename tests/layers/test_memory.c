@@ -143,8 +143,12 @@ static size_t states_at_rest;           /* of a scan, exactly zero after rows of
 /* Every part of a scan: nothing between 0 and 2^-100 (docs/numerics.md). */
 static void check_part_at_rest(const lanes *l, size_t index, const krait_part *part)
 {
-    size_t count = (size_t)(part->shape[0] * part->shape[1]);
-    float *values = malloc(count * sizeof *values);
+    size_t count = 1;
+    float *values;
+
+    for (int d = 0; d < part->dimensions; d++)
+        count *= (size_t)part->shape[d];
+    values = malloc(count * sizeof *values);
 
     CHECK_STATUS(krait_part_read(l->s->model, l->state, index, 0, values, count), KRAIT_OK);
     for (size_t i = 0; i < count; i++) {

@@ -10,25 +10,35 @@
 
 #include "support/random.h"
 
+enum { NAMED = 64 };
+
+/* A define, whose layers its uses share, or a put. */
+typedef struct named {
+    const char   *as;
+    oracle_layer *layer;
+} named;
+
 typedef struct maker {
     tree       *tree;
     const char *at;             /* in the text */
     int32_t     type;
     kr_random   random;
     int         wrong;
+    named       named[NAMED];
+    size_t      n_named;
 } maker;
 
 /* ---- text -> layers ------------------------------------------------------------------ */
 
-static void read_word(maker *m, char *word)
+static void read_word(maker *m, char *word, size_t size)
 {
     size_t length = 0;
 
     while (*m->at == ' ')
         m->at++;
-    while (isalnum((unsigned char)*m->at) || *m->at == '_' || *m->at == '.' || *m->at == '-') {
-        m->wrong |= length == ORACLE_TEXT - 1;
-        if (length < ORACLE_TEXT - 1)
+    while (isalnum((unsigned char)*m->at) || (*m->at && strchr("_.-:", *m->at))) {
+        m->wrong |= length == size - 1;
+        if (length < size - 1)
             word[length++] = *m->at;
         m->at++;
     }
@@ -52,11 +62,11 @@ static void read_options(maker *m, oracle_layer *l)
     while (!m->wrong && !take(m, ')')) {
         oracle_option *option = &l->options[l->n_options++];
 
-        read_word(m, option->name);
+        read_word(m, option->name, sizeof option->name);
         option->text[0] = '\0';
         if (*m->at == '=') {
             m->at++;
-            read_word(m, option->text);
+            read_word(m, option->text, sizeof option->text);
         }
         m->wrong |= l->n_options == ORACLE_OPTIONS;
     }
@@ -72,10 +82,20 @@ static void join(maker *m, char *path, const char *outer, const char *name)
 static oracle_layer *read_layer(maker *m, const char *outer, const char *number, size_t in,
                                 size_t vocabulary);
 
+static int is(const oracle_layer *l, const char *type)
+{
+    return strcmp(l->type->name, type) == 0;
+}
+
+/* Its children stand in a list. */
+static int is_list(const oracle_layer *l)
+{
+    return is(l, "sequence") || is(l, "branches");
+}
+
 static void read_children(maker *m, oracle_layer *l, size_t in, size_t vocabulary)
 {
-    int         repeat = strcmp(l->type->name, "repeat") == 0;
-    int         one = strcmp(l->type->name, "residual") == 0;
+    int         repeat = is(l, "repeat"), one = !repeat && !is_list(l);
     const char *n = oracle_option_text(l, "n"), *again = m->at;
     size_t      most = repeat && n ? strtoul(n, NULL, 10) : one ? 1 : ORACLE_CHILDREN;
     char        number[24];
@@ -89,12 +109,40 @@ static void read_children(maker *m, oracle_layer *l, size_t in, size_t vocabular
         if (m->wrong)
             return;
         l->n_children++;
-        in = l->children[i]->out;
-        vocabulary = 0;
+        if (!is(l, "branches")) {
+            in = l->children[i]->out;
+            vocabulary = 0;
+        }
         if (!repeat && !take(m, ','))
             break;
     }
     m->wrong |= !take(m, ']');
+}
+
+/* What a use or get stands for: the last of that name. */
+static const oracle_layer *find_named(maker *m, const oracle_layer *l, const char *type)
+{
+    const char *as = oracle_option_text(l, "as");
+
+    for (size_t i = m->n_named; as && i-- > 0;)
+        if (strcmp(m->named[i].as, as) == 0 && is(m->named[i].layer, type))
+            return m->named[i].layer;
+    m->wrong = 1;
+    return NULL;
+}
+
+static void resolve_names(maker *m, oracle_layer *l)
+{
+    const oracle_layer *other;
+
+    if ((is(l, "define") || is(l, "put")) && !(m->wrong |= m->n_named == NAMED))
+        m->named[m->n_named++] = (named){ oracle_option_text(l, "as"), l };
+    if (is(l, "get") && (other = find_named(m, l, "put")) != NULL)
+        l->out = other->in;
+    if (is(l, "use") && (other = find_named(m, l, "define")) != NULL) {
+        l->children[0] = other->children[0];
+        l->n_children = 1;
+    }
 }
 
 static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w);
@@ -106,7 +154,7 @@ static oracle_layer *read_layer(maker *m, const char *outer, const char *number,
     char          word[ORACLE_TEXT];
     const char   *name;
 
-    read_word(m, word);
+    read_word(m, word, sizeof word);
     l->type = oracle_named(word);
     l->in = in;
     l->vocabulary = vocabulary;
@@ -117,6 +165,8 @@ static oracle_layer *read_layer(maker *m, const char *outer, const char *number,
     join(m, l->path, outer, name ? name : number);
     if (!m->wrong && take(m, '['))
         read_children(m, l, in, vocabulary);
+    if (!m->wrong)
+        resolve_names(m, l);
     if (m->wrong)
         return l;
     l->type->shape(l);
@@ -137,26 +187,40 @@ static void print(tree *t, const char *format, ...)
     va_end(arguments);
 }
 
+static void print_value(tree *t, const oracle_option *option)
+{
+    const char *text = option->text, *quote = "\"";
+
+    if (strcmp(option->name, "order") == 0) {
+        print(t, "[");
+        for (const char *c = text; *c; c++)
+            print(t, "%c", *c == ':' ? ',' : *c);
+        print(t, "]");
+        return;
+    }
+    if (isdigit((unsigned char)text[0]) || text[0] == '-' || strcmp(text, "true") == 0 ||
+        strcmp(text, "false") == 0)
+        quote = "";
+    print(t, "%s%s%s", quote, text, quote);
+}
+
 /* Every option that has a value; returns how many. */
 static size_t print_options(tree *t, const oracle_layer *l)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < l->n_options; i++) {
-        const char *text = l->options[i].text, *quote = isdigit((unsigned char)text[0]) ? "" : "\"";
-
-        if (text[0])
-            print(t, "%s\"%s\":%s%s%s", count++ ? "," : "{", l->options[i].name, quote, text,
-                  quote);
-    }
+    for (size_t i = 0; i < l->n_options; i++)
+        if (l->options[i].text[0]) {
+            print(t, "%s\"%s\":", count++ ? "," : "{", l->options[i].name);
+            print_value(t, &l->options[i]);
+        }
     return count;
 }
 
 static void print_layer(tree *t, const oracle_layer *l)
 {
-    int    list = strcmp(l->type->name, "sequence") == 0;
-    int    repeat = strcmp(l->type->name, "repeat") == 0;
-    size_t options, children = repeat ? 1 : l->n_children;
+    int    list = is_list(l);
+    size_t options, children = is(l, "repeat") ? 1 : is(l, "use") ? 0 : l->n_children;
 
     print(t, "{\"%s\":", l->type->name);
     options = print_options(t, l);
@@ -283,17 +347,35 @@ static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w)
 
 /* ---- all of it ----------------------------------------------------------------------- */
 
+/* A grid, if the text begins with one. */
+static void read_grid(maker *m, size_t *grid)
+{
+    char *end = NULL;
+
+    grid[0] = grid[1] = 1;
+    if (!isdigit((unsigned char)*m->at))
+        return;
+    grid[0] = strtoul(m->at, &end, 10);
+    m->wrong |= *end != 'x';
+    grid[1] = strtoul(end + 1, &end, 10);
+    m->at = end;
+}
+
 int tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type,
               uint64_t seed)
 {
-    maker m = { t, text, type, kr_random_from(seed), 0 };
+    maker m = { .tree = t, .at = text, .type = type, .random = kr_random_from(seed) };
 
     memset(t, 0, sizeof *t);
+    read_grid(&m, t->grid);
     t->root = read_layer(&m, "", "", tokens ? 0 : features, tokens);
     if (m.wrong || *m.at)
         return 0;
-    print(t, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"%s\":%zu},\"tree\":",
+    print(t, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"%s\":%zu",
           tokens ? "tokens" : "features", tokens ? tokens : features);
+    if (t->grid[0] * t->grid[1] > 1)
+        print(t, ",\"grid\":[%zu,%zu]", t->grid[0], t->grid[1]);
+    print(t, "},\"tree\":");
     print_layer(t, t->root);
     print(t, "}");
     return strlen(t->json) < sizeof t->json - 1;
@@ -301,7 +383,7 @@ int tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t
 
 static void free_layer(oracle_layer *l)
 {
-    for (size_t i = 0; l && i < ORACLE_CHILDREN; i++)
+    for (size_t i = 0; l && !(l->type && is(l, "use")) && i < ORACLE_CHILDREN; i++)
         free_layer(l->children[i]);
     for (size_t i = 0; l && i < l->n_weights; i++)
         free(l->weights[i].data);

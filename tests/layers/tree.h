@@ -4,7 +4,9 @@
  *     sequence[embed(width=8), residual[mamba1(inner=16 rank=2 conv_bias)], linear(width=3)]
  *
  * A type, options in parentheses, children in brackets; repeat has one child and n.  An option
- * without a value is for the oracle alone: it says which optional weights are there.
+ * without a value is for the oracle alone: it says which optional weights are there.  The numbers
+ * of a list have colons between them: permute(order=2:0:1)[...].  A use(as=f) has no children here.
+ * A grid of the input stands before all: "4x5 over(axis=grid)[...]" has steps of 4 rows of 5 cells.
  */
 #ifndef KR_TEST_TREE_H
 #define KR_TEST_TREE_H
@@ -12,7 +14,7 @@
 #include "krait.h"
 #include "layers/oracle.h"
 
-enum { TREE_TENSORS = 160, TREE_JSON = 16384 };
+enum { TREE_TENSORS = 400, TREE_JSON = 32768 };
 
 typedef struct tree {
     oracle_layer *root;
@@ -20,6 +22,7 @@ typedef struct tree {
     krait_tensor  tensors[TREE_TENSORS];
     char          names[TREE_TENSORS][2 * ORACLE_TEXT];
     size_t        n_tensors;
+    size_t        grid[2];          /* of a step of the input; 1 x 1: none */
 } tree;
 
 /*
