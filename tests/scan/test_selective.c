@@ -189,11 +189,11 @@ TEST(selective_summary_moves_states)
 TEST(selective_decays_out_of_range)
 {
     static const float odd[] = { 0.0f, 1.0f, -1e30f, 0x1p-90f, INFINITY, -INFINITY, NAN };
-    static const float times[] = { 0, 1e-3f, 5, 100, 1e30f, INFINITY };
+    static const float times[] = { 0, 1e-3f, 5, 100, 1e30f, 3e38f, INFINITY };
     static const float rates[] = { -0.5f, -80, 0, 30 };
 
     for (size_t o = 0; o < 7; o++)
-        for (size_t t = 0; t < 6; t++)
+        for (size_t t = 0; t < 7; t++)
             for (size_t r = 0; r < 4; r++) {
                 stream s = stream_made(6, 30, CHANNELS, STATES, 1, 1, 1, 1);
                 pair   made;
@@ -206,6 +206,7 @@ TEST(selective_decays_out_of_range)
                 kr_kernels_best()->combine(made.decay, made.end, NULL, s.h, COUNT);
                 kr_kernels_best()->selective(&s.job);
                 test_note("h %g, dt %g, a %g", (double)odd[o], (double)times[t], (double)rates[r]);
+                CHECK(!(fabsf(made.end[0]) < 0x1p-100f) || kr_bits_of(made.end[0]) == 0);
                 /* Above the range a product stops growing, so the state that it moves may stop short of infinity. */
                 if (rates[r] > 0 && times[t] > 1 && isfinite(times[t]) && odd[o] != 0 && isfinite(odd[o]))
                     CHECK(made.end[0] / odd[o] > 1e8f && s.h[0] / odd[o] > 1e8f);
