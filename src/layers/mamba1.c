@@ -15,6 +15,7 @@
  */
 #include "layers/layer.h"
 #include "layers/window.h"
+#include "scan/selective.h"
 
 typedef struct mamba1 {
     size_t       inner, states, taps, rank;
@@ -103,6 +104,7 @@ typedef struct mamba1_work {
     float *projected, *made;    /* room for xz and y, or NULL: they are the layer's own rows */
     float *x, *dt, *y;          /* [rows][inner] */
     float *rbc;                 /* [rows][rank + 2 states] */
+    float *summaries;           /* of the scan's segments */
 } mamba1_work;
 
 static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
@@ -116,6 +118,7 @@ static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
     w.x = kr_carve_floats(carve, rows, p->inner);
     w.dt = kr_carve_floats(carve, rows, p->inner);
     w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
+    w.summaries = kr_selective_take(rows, p->inner, p->states, carve);
     return w;
 }
 
@@ -180,7 +183,10 @@ static void mamba1_scan(const mamba1 *p, kr_context *context, const mamba1_work 
                          bc, bc + p->states, wide, state.h, w->y + from * inner, inner,
                          to - from, inner, p->states };
 
-    context->kernels->selective(&job);
+    if (context->mode == KRAIT_SCAN)
+        kr_selective_scan(context->kernels, &job, &context->tasks, w->summaries);
+    else
+        context->kernels->selective(&job);
 }
 
 typedef void mamba1_pass(const mamba1 *p, kr_context *context, const mamba1_work *w,

@@ -7,6 +7,7 @@
  *     y  = (C h + D u) silu(z)            or without the gate
  */
 #include "layers/layer.h"
+#include "scan/selective.h"
 
 #include <string.h>
 
@@ -75,9 +76,23 @@ static void selective_scan_memory(const kr_layer *layer, kr_parts *parts)
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, p->inner, p->states);
 }
 
+typedef struct selective_scan_work {
+    float *dt;                  /* [rows][inner] */
+    float *summaries;           /* of the segments of a group's channels */
+} selective_scan_work;
+
+static selective_scan_work selective_scan_take(const selective_scan *p, size_t rows, kr_carve *carve)
+{
+    selective_scan_work w;
+
+    w.dt = kr_carve_floats(carve, rows, p->inner);
+    w.summaries = kr_selective_take(rows, p->inner / p->groups, p->states, carve);
+    return w;
+}
+
 static void selective_scan_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    kr_carve_floats(carve, most->rows, ((const selective_scan *)layer->params)->inner);
+    selective_scan_take(layer->params, most->rows, carve);
 }
 
 /* dt of every row, ready for use. */
@@ -97,7 +112,7 @@ static void selective_scan_times(const selective_scan *p, const kr_context *cont
 
 /* Rows from..to-1 of one episode, group by group. */
 static void selective_scan_episode(const selective_scan *p, const kr_context *context, const kr_rows *in,
-                                   const float *dt, float *h, float *y, size_t from, size_t to)
+                                   const selective_scan_work *w, float *h, float *y, size_t from, size_t to)
 {
     size_t       channels = p->inner / p->groups;
     const float *row = in->data + from * in->width, *b = row + 2 * p->inner;
@@ -105,7 +120,7 @@ static void selective_scan_episode(const selective_scan *p, const kr_context *co
     for (size_t g = 0; g < p->groups; g++) {
         size_t       c = g * channels;
         kr_selective job = { .a = p->a + c * p->states, .d = (p->d ? p->d : p->zeros) + c, .x = row + c,
-                             .dt = dt + from * p->inner + c, .x_stride = in->width, .dt_stride = p->inner,
+                             .dt = w->dt + from * p->inner + c, .x_stride = in->width, .dt_stride = p->inner,
                              .z_stride = in->width, .b = b + g * p->states,
                              .c = b + (p->groups + g) * p->states, .bc_stride = in->width,
                              .h = h + c * p->states, .y = y + from * p->inner + c, .y_stride = p->inner,
@@ -113,16 +128,19 @@ static void selective_scan_episode(const selective_scan *p, const kr_context *co
 
         if (p->gate)
             job.z = b + 2 * p->groups * p->states + c;
-        context->kernels->selective(&job);
+        if (context->mode == KRAIT_SCAN)
+            kr_selective_scan(context->kernels, &job, &context->tasks, w->summaries);
+        else
+            context->kernels->selective(&job);
     }
 }
 
 static void selective_scan_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const selective_scan *p = layer->params;
-    float                *dt = kr_carve_floats(&context->scratch, kr_rows_count(in), p->inner);
+    selective_scan_work   w = selective_scan_take(p, kr_rows_count(in), &context->scratch);
 
-    selective_scan_times(p, context, in, dt);
+    selective_scan_times(p, context, in, w.dt);
     for (size_t lane = 0; lane < in->lanes; lane++) {
         float *h = kr_layer_memory(layer, context, lane);
         size_t end = in->first[lane + 1];
@@ -131,7 +149,7 @@ static void selective_scan_run(const kr_layer *layer, kr_context *context, const
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
                 memset(h, 0, kr_pad16(p->inner) * p->states * sizeof *h);
-            selective_scan_episode(p, context, in, dt, h, out->data, from, to);
+            selective_scan_episode(p, context, in, &w, h, out->data, from, to);
         }
     }
 }
