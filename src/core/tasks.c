@@ -5,7 +5,19 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+enum { TASKS_BUILT_IN = 1 };
+#else
+enum { TASKS_BUILT_IN = 0 };
 #endif
+
+size_t kr_tasks_for(const kr_tasks *tasks, uint64_t work, size_t pieces)
+{
+    size_t   most = tasks->parallel || TASKS_BUILT_IN ? kr_min(tasks->most, pieces) : 1;
+    uint64_t worth = work / (tasks->least ? tasks->least : KR_TASK_WORK);
+
+    most = worth < most ? (size_t)worth : most;
+    return most ? most : 1;
+}
 
 typedef struct tasks_job {
     krait_task_fn task;

@@ -121,33 +121,3 @@ void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
     layer->type->run(layer, context, in, out);
     context->scratch.used = used;
 }
-
-static kr_q8 *product_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
-{
-    if (w->type != KRAIT_Q8_0)
-        return NULL;
-    return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
-}
-
-void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve)
-{
-    size_t used = carve->used;
-
-    product_integers(w, rows, carve);
-    carve->used = used;
-}
-
-void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, const float *x,
-                    size_t x_stride, float *y, size_t y_stride, size_t rows)
-{
-    size_t     used = context->scratch.used;
-    kr_q8     *q = product_integers(w, rows, &context->scratch);
-    kr_product p = { w, bias, x, x_stride, q, y, y_stride, rows };
-
-    if (rows == 0)
-        return;
-    if (q)
-        context->kernels->quantize(q, x, x_stride, rows, w->inputs);
-    kr_kernels_product(context->kernels, &p);
-    context->scratch.used = used;
-}
