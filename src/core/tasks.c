@@ -53,3 +53,30 @@ void kr_tasks_run(const kr_tasks *tasks, krait_task_fn task, void *argument, siz
     for (size_t i = 0; i < count; i++)
         task(argument, i);
 }
+
+/* ---- ranges -------------------------------------------------------------------------------------- */
+
+typedef struct tasks_split {
+    kr_range_fn range;
+    void       *argument;
+    size_t      count, grain, n;
+} tasks_split;
+
+static void tasks_range(void *argument, size_t i)
+{
+    const tasks_split *split = argument;
+
+    split->range(split->argument, kr_tasks_cut(split->count, split->grain, split->n, i),
+                 kr_tasks_cut(split->count, split->grain, split->n, i + 1));
+}
+
+void kr_tasks_ranges(const kr_tasks *tasks, kr_range_fn range, void *argument, size_t count, size_t grain,
+                     size_t n)
+{
+    tasks_split split = { range, argument, count, grain, n };
+
+    if (n <= 1)
+        range(argument, 0, count);
+    else
+        kr_tasks_run(tasks, tasks_range, &split, n);
+}

@@ -34,6 +34,11 @@ size_t kr_tasks_for(const kr_tasks *tasks, uint64_t work, size_t pieces);
 /* task(argument, i) for every i below count, each in krait's floating-point environment. */
 void kr_tasks_run(const kr_tasks *tasks, krait_task_fn task, void *argument, size_t count);
 
+/* range(argument, from, to) for n parts of 'count' things in multiples of 'grain'. */
+typedef void (*kr_range_fn)(void *argument, size_t from, size_t to);
+void kr_tasks_ranges(const kr_tasks *tasks, kr_range_fn range, void *argument, size_t count, size_t grain,
+                     size_t n);
+
 /* Where part i of 'parts' of 'count' things begins, in multiples of 'grain'; part 'parts' ends them. */
 KR_INLINE size_t kr_tasks_cut(size_t count, size_t grain, size_t parts, size_t i)
 {

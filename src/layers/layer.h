@@ -343,6 +343,9 @@ kr_rows      kr_room_rows(const kr_room *room, const kr_rows *in);
 /* out's lanes, times and resets are those of 'in', copied. */
 void         kr_rows_copy_shape(const kr_rows *in, kr_rows *out);
 
+/* y += x, cut into tasks; layer.c. */
+void         kr_rows_add(const kr_context *context, float *y, const float *x, size_t count);
+
 /* ---- product.c: y = W x + bias for dense rows, cut into tasks by outputs or by rows ------------ */
 
 /* Q8_0 takes scratch for the rows as integers. */

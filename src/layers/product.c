@@ -80,8 +80,7 @@ void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t f
 typedef struct product_job {
     const kr_kernels *kernels;
     const kr_product *p;
-    size_t            count;            /* of tasks */
-    int               integers;         /* make them first; by rows */
+    int               integers;         /* to be made of the rows first */
 } product_job;
 
 uint64_t kr_product_work(const kr_matrix *w, size_t rows)
@@ -91,76 +90,67 @@ uint64_t kr_product_work(const kr_matrix *w, size_t rows)
     return (uint64_t)w->outputs * w->inputs * (rows + bytes * KR_WORK_BYTE);
 }
 
-static void product_task_outputs(void *argument, size_t i)
+static void product_task_outputs(void *argument, size_t from, size_t to)
 {
     const product_job *job = argument;
-    size_t             outputs = job->p->w->outputs;
 
-    kr_product_outputs(job->kernels, job->p, kr_tasks_cut(outputs, KR_STRIP, job->count, i),
-                       kr_tasks_cut(outputs, KR_STRIP, job->count, i + 1));
+    kr_product_outputs(job->kernels, job->p, from, to);
 }
 
-static void product_task_rows(void *argument, size_t i)
+static void product_task_rows(void *argument, size_t from, size_t to)
 {
     const product_job *job = argument;
-    size_t             rows = job->p->rows;
-    kr_product         part = product_rows(job->p, kr_tasks_cut(rows, PRODUCT_ROWS, job->count, i),
-                                           kr_tasks_cut(rows, PRODUCT_ROWS, job->count, i + 1));
+    kr_product         part = product_rows(job->p, from, to);
 
     if (job->integers)
         product_quantize(job->kernels, &part);
     kr_kernels_product(job->kernels, &part);
 }
 
-static void product_task_integers(void *argument, size_t i)
+static void product_task_integers(void *argument, size_t from, size_t to)
 {
     const product_job *job = argument;
-    size_t             rows = job->p->rows;
-    kr_product         part = product_rows(job->p, kr_tasks_cut(rows, 1, job->count, i),
-                                           kr_tasks_cut(rows, 1, job->count, i + 1));
+    kr_product         part = product_rows(job->p, from, to);
 
     product_quantize(job->kernels, &part);
 }
 
-/* Of 'count' things in multiples of 'grain', those that the busiest of n tasks has. */
-static size_t product_most(size_t count, size_t grain, size_t n)
-{
-    return kr_tasks_cut(count, grain, n, 1);
-}
-
-/* By rows, if the busiest task then has less to do; panels are what an output costs. */
+/* By rows, if the busiest of n tasks then has less to do. */
 static int product_by_rows(const kr_product *p, size_t n)
 {
     size_t outputs = kr_pad16(p->w->outputs);
 
-    return (uint64_t)outputs * product_most(p->rows, PRODUCT_ROWS, n) <
-           (uint64_t)product_most(outputs, KR_STRIP, n) * p->rows;
+    return (uint64_t)outputs * kr_tasks_cut(p->rows, PRODUCT_ROWS, n, 1) <
+           (uint64_t)kr_tasks_cut(outputs, KR_STRIP, n, 1) * p->rows;
 }
 
 static void product_apply(const kr_context *context, const kr_product *p, int integers)
 {
-    product_job job = { context->kernels, p, 1, integers };
-    int         by_rows;
+    const kr_tasks *tasks = &context->tasks;
+    product_job     job = { context->kernels, p, integers };
+    size_t          outputs = p->w->outputs, n;
 
     if (p->rows == 0)
         return;
-    job.count = kr_tasks_for(&context->tasks, kr_product_work(p->w, p->rows), SIZE_MAX);
-    by_rows = product_by_rows(p, job.count);
-    job.count = kr_min(job.count, by_rows ? (p->rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS
-                                          : (p->w->outputs + KR_STRIP - 1) / KR_STRIP);
-    if (integers && !by_rows)
+    n = kr_tasks_for(tasks, kr_product_work(p->w, p->rows), SIZE_MAX);
+    if (product_by_rows(p, n)) {
+        n = kr_min(n, (p->rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS);
+        kr_tasks_ranges(tasks, product_task_rows, &job, p->rows, PRODUCT_ROWS, n);
+        return;
+    }
+    if (integers)
         kr_product_integers(context, p);
-    kr_tasks_run(&context->tasks, by_rows ? product_task_rows : product_task_outputs, &job, job.count);
+    n = kr_min(n, (outputs + KR_STRIP - 1) / KR_STRIP);
+    kr_tasks_ranges(tasks, product_task_outputs, &job, outputs, KR_STRIP, n);
 }
 
 void kr_product_integers(const kr_context *context, const kr_product *p)
 {
-    product_job job = { context->kernels, p, 1, 1 };
+    product_job job = { context->kernels, p, 1 };
 
-    if (p->w->type != KRAIT_Q8_0 || p->rows == 0)
-        return;
-    job.count = kr_tasks_for(&context->tasks, (uint64_t)p->rows * p->w->inputs * KR_WORK_NUMBER, p->rows);
-    kr_tasks_run(&context->tasks, product_task_integers, &job, job.count);
+    if (p->w->type == KRAIT_Q8_0 && p->rows > 0)
+        kr_tasks_ranges(&context->tasks, product_task_integers, &job, p->rows, 1,
+                        kr_tasks_for(&context->tasks, (uint64_t)p->rows * p->w->inputs * KR_WORK_NUMBER, p->rows));
 }
 
 void kr_product_all(const kr_context *context, const kr_product *p)
