@@ -4,7 +4,7 @@
 #   make test       every test; T=mamba for those with mamba in their name
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
-#   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR=
+#   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make clean      remove what make made
 #
@@ -12,11 +12,14 @@
 #   OPENMP=1                 threads of its own for krait_run()
 #   SAN=address,undefined    build under sanitizers
 #   O=dir                    there instead of .build/ and lib/
+#   RUN=program              what runs the tests of another machine: with
+#                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
 CFLAGS     ?= -O2 -g
 INSTALL    ?= install
 
@@ -109,9 +112,13 @@ $(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
 	$(Q)$(LINK) -shared -Wl,-soname,libkrait.so.$(ABI) -Wl,--version-script=src/krait.map \
 		$(DEFS) -o $@ $(filter %.o,$^) -lm
 
-$(B)/krait: $(call objects,$(CLI)) $(STATIC)
+$(B)/command.a: $(call objects,$(filter-out %/main.c,$(CLI))) $(B)/sources
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/krait: $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
 
 $(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
 	@rm -f $@
@@ -121,15 +128,17 @@ $(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
 
-# A program of the tests may name flags for its linker in <name>.flags.
+# A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
+$(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
+$(call binaries,$(BENCHES)): $(B)/command.a
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
 $(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -o $@ $^ -lm
+	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
 # Rewritten only when their text is another, so that what depends on them is made again.
 $(B)/flags:   export TEXT = $(COMPILE) $(LINK)
@@ -146,6 +155,7 @@ test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
 test: export COMPILE := $(COMPILE)
 test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
+test: export RUN     := $(RUN)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
 test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(call binaries,$(PROGRAMS) $(EXAMPLES))
@@ -175,11 +185,14 @@ install: all
 		-e 's|@private@|$(if $(OPENMP),-fopenmp )-lm|' pkgconfig/krait.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/krait.pc
 	$(if $(COMMAND),$(INSTALL) -m 755 $(COMMAND) $(DESTDIR)$(BINDIR))
+	$(if $(COMMAND),$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1)
+	$(if $(COMMAND),$(INSTALL) -m 644 docs/krait.1 $(DESTDIR)$(MANDIR)/man1)
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/krait.h*))) \
 		$(addprefix $(DESTDIR)$(LIBDIR)/,libkrait.a libkrait.so libkrait.so.$(ABI) \
-		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait
+		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait \
+		$(DESTDIR)$(MANDIR)/man1/krait.1
 
 clean:
 	rm -rf $(if $(O),$(O)/).build $(L)/libkrait.a $(L)/libkrait.so* $(L)/krait

@@ -411,7 +411,11 @@ enum { KRAIT_TEXT_SPECIAL = 1 };    /* treat special tokens in the text as such 
  */
 KRAIT_API krait_status krait_encode(const krait_model *model, const char *text, size_t bytes, int32_t flags,
                                     int32_t *tokens, size_t capacity, size_t *count);
-/** The bytes of one token, maybe part of a character; not terminated; owned by the model. */
+/**
+ * The bytes of one token, maybe part of a character or none; not terminated; owned by the model.
+ * KRAIT_ERR_ARGUMENT for an id without a token: a padded model has more ids than tokens.
+ * KRAIT_ERR_UNSUPPORTED without a vocabulary, or with one of a kind that this library does not know.
+ */
 KRAIT_API krait_status krait_token_bytes(const krait_model *model, int32_t token,
                                          const char **bytes, size_t *count);
 

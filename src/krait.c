@@ -620,7 +620,8 @@ krait_status krait_token_bytes(const krait_model *model, int32_t token, const ch
         return KRAIT_ERR_ARGUMENT;
     *bytes = NULL;
     *count = 0;
-    return model->bytes ? kr_bytes_token(token, bytes, count) : KRAIT_ERR_UNSUPPORTED;
+    return model->bytes ? kr_bytes_token(token, bytes, count)
+                        : kr_tokens_bytes(&model->tokens, token, bytes, count);
 }
 
 void krait_rng_seed(krait_rng *rng, uint64_t seed)

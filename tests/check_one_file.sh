@@ -18,4 +18,5 @@ cat "$one.log"
 
 # shellcheck disable=SC2086
 $LINK -o "$one" $OBJECTS "$one.o" -lm || exit 1
-[ -z "$("$one" -l conformance)" ] || "$one" conformance
+# shellcheck disable=SC2086
+[ -z "$($RUN "$one" -l conformance)" ] || $RUN "$one" conformance

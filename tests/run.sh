@@ -3,7 +3,8 @@
 #
 # A stage is a command: 0 passes, 77 skips with its last line as the reason, anything
 # else fails and its output is shown.  A filter keeps what has it in its name.
-# The Makefile exports BUILD, SOURCES, OBJECTS, COMPILE, LINK, SPECIAL, CC and CXX.
+# The Makefile exports BUILD, SOURCES, OBJECTS, COMPILE, LINK, SPECIAL, RUN, CC and CXX.
+# RUN is what runs a program of another machine, as words; empty where that is not needed.
 set -u
 passed=0 failed=0 skipped=0
 out=$BUILD/output
@@ -11,6 +12,7 @@ TMPDIR=$(mkdir -p "$BUILD/scratch" && cd "$BUILD/scratch" && pwd) || exit 1
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 
+export RUN="${RUN-}"
 filters=$*
 wanted() {
     [ -z "$filters" ] && return 0
@@ -39,9 +41,9 @@ stage() {
 # The runner counts for itself; its last line is what is added up.
 units() {
     # shellcheck disable=SC2086
-    [ -z "$filters" ] || [ -n "$("$BUILD/krait-test" -l $filters)" ] || return 0
+    [ -z "$filters" ] || [ -n "$($RUN "$BUILD/krait-test" -l $filters)" ] || return 0
     # shellcheck disable=SC2086
-    "$BUILD/krait-test" $filters >"$out" 2>&1 </dev/null
+    $RUN "$BUILD/krait-test" $filters >"$out" 2>&1 </dev/null
     result=$?
     counts=$(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$out")
     if [ -n "$counts" ]; then
@@ -63,7 +65,7 @@ units() {
 # With the arguments in <name>.args, where $BUILD may stand for the build's folder.
 example() {
     arguments=$(cat "examples/$1.args" 2>/dev/null)
-    eval "\"\$BUILD/examples/\$1\" $arguments"
+    eval "\$RUN \"\$BUILD/examples/\$1\" $arguments"
 }
 
 stage includes     tests/check_includes.sh
@@ -75,13 +77,18 @@ stage headers      tests/check_headers.sh src
 stage symbols      tests/check_symbols.sh
 units
 for program in tests/programs/*.c; do
-    [ -e "$program" ] && stage "${program%.c}" "$BUILD/${program%.c}"
+    # shellcheck disable=SC2086
+    [ -e "$program" ] && stage "${program%.c}" $RUN "$BUILD/${program%.c}"
 done
 for source in examples/*.c; do
     name=$(basename "$source" .c)
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
+stage command-tree tests/cli/test_tree.sh "$BUILD"
+stage manual       tests/cli/test_man.sh "$BUILD/krait"
+stage manual-lint  tests/cli/test_man.sh lint
+stage command-check tests/cli/test_check.sh "$BUILD"
 stage one-file     tests/check_one_file.sh
 
 if [ $((passed + failed + skipped)) -eq 0 ]; then

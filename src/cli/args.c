@@ -28,6 +28,19 @@ static void print_operands(const arg_command *command)
             printf(" %s", o->name);
 }
 
+/* Each of its lines at the same place. */
+static void print_lines(const char *text)
+{
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+
+        printf("%.*s\n", (int)size, text);
+        text += size + (text[size] != '\0');
+        if (*text)
+            printf("%*s", 28, "");
+    }
+}
+
 static void print_help(const arg_command *command)
 {
     const arg_option *o;
@@ -36,12 +49,17 @@ static void print_help(const arg_command *command)
     print_operands(command);
     printf(" [options]\n\n%s\n\n", command->purpose);
     for (o = command->options; o->name; o++) {
-        int width = printf("  %s%s%s", o->name, o->value ? " " : "",
+        int width;
+
+        if (o->kind == ARG_OPERAND)
+            continue;
+        width = printf("  %s%s%s", o->name, o->value ? " " : "",
                            o->value ? o->value : "");
 
         if (width > 26)
             width = printf("\n") - 1;
-        printf("%*s%s\n", 28 - width, "", o->help);
+        printf("%*s", 28 - width, "");
+        print_lines(o->help);
     }
     printf("  %-26s%s\n", "--help", "this");
 }

@@ -15,10 +15,14 @@ int command_info(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_convert(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_bench(int argc, char **argv);
 
-/* krait_model_open() with a progress bar; NULL after a complaint. */
-krait_model *model_open(const char *path);
+/* krait_model_open() with KRAIT_OPEN_... and a progress bar; NULL after a complaint. */
+krait_model *model_open(const char *path, int32_t flags);
 /* krait_model_get() of a key that is known; 0 if this library does not know it. */
 int64_t      model_number(const krait_model *model, int32_t key);
+/* Rows of one sequence: 'usual', or what a model of whole sequences names as the most. */
+size_t       model_steps(const krait_model *model, size_t usual);
 
 #endif /* CLI_COMMANDS_H */

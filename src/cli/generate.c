@@ -8,6 +8,7 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/pool.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "cli/show.h"
@@ -17,7 +18,7 @@ enum { RECENT = 64 };           /* tokens that --repetition looks back on */
 
 struct generate_args {
     const char *model, *prompt, *prompt_file, *prompt_ids;
-    uint32_t    tokens, top_k, chunk;
+    uint32_t    tokens, top_k, chunk, threads;
     double      temperature, top_p, min_p, repetition;
     uint64_t    seed;
     int         stop_at_end, ids, echo, quiet;
@@ -47,6 +48,8 @@ static const arg_option generate_options[] = {
       "another seed, another text (1)" },
     { "--chunk", ARG_COUNT, offsetof(struct generate_args, chunk), "N",
       "tokens of the prompt at a time (64)" },
+    { "--threads", ARG_COUNT, offsetof(struct generate_args, threads), "N",
+      "work on N threads (1); the text is the same" },
     { "--stop-at-end", ARG_FLAG, offsetof(struct generate_args, stop_at_end), NULL,
       "stop where the model ends the text" },
     { "--ids", ARG_FLAG, offsetof(struct generate_args, ids), NULL,
@@ -68,6 +71,7 @@ static const arg_command generate_usage = {
 struct writer {
     krait_model *model;
     krait_state *state;
+    pool        *threads;
     prompt       prompt;
     float       *logits;
     size_t       width;         /* of logits */
@@ -107,26 +111,35 @@ static void remember(struct writer *w, int32_t token)
     w->recent[w->recent_count - 1] = token;
 }
 
+/* The logits after the last of the tokens. */
+static krait_status run_tokens(struct writer *w, const int32_t *tokens, size_t count,
+                               progress *bar, krait_message *message)
+{
+    krait_input  input = { 0 };
+    krait_output output = { 0 };
+
+    input.size = sizeof input;
+    input.steps = count;
+    input.tokens = tokens;
+    input.progress = bar ? progress_tick : NULL;
+    input.progress_user = bar;
+    pool_serve(w->threads, &input);
+    output.size = sizeof output;
+    output.rows = w->logits;
+    output.capacity = w->width;
+    output.which = KRAIT_ROWS_LAST;
+    return krait_run(w->model, w->state, &input, &output, message);
+}
+
 static int run_prompt(struct writer *w, const char *path)
 {
-    krait_input   input = { 0 };
-    krait_output  output = { 0 };
     krait_message message = { "" };
     krait_status  status;
     progress      bar;
     size_t        i;
 
-    input.size = sizeof input;
-    input.steps = w->prompt.count;
-    input.tokens = w->prompt.tokens;
-    input.progress = progress_tick;
-    input.progress_user = &bar;
-    output.size = sizeof output;
-    output.rows = w->logits;
-    output.capacity = w->width;
-    output.which = KRAIT_ROWS_LAST;
     progress_begin(&bar, "reading the prompt", "tokens");
-    status = krait_run(w->model, w->state, &input, &output, &message);
+    status = run_tokens(w, w->prompt.tokens, w->prompt.count, &bar, &message);
     w->prompt_seconds = progress_end(&bar);
     if (status == KRAIT_ERR_CANCELLED)
         return complain(NULL, "interrupted");
@@ -155,7 +168,7 @@ static int write_tokens(struct writer *w, const struct generate_args *args)
     krait_rng_seed(&rng, args->seed);
     while (w->written < args->tokens && !progress_stopped() && !ferror(stdout)) {
         if (w->written)
-            status = krait_step_tokens(w->model, w->state, &token, w->logits);
+            status = run_tokens(w, &token, 1, NULL, NULL);
         o.recent = w->recent;
         o.recent_count = w->recent_count;
         if (status == KRAIT_OK)
@@ -196,7 +209,8 @@ static int prepare(struct writer *w, const struct generate_args *args)
     size_t              count;
     int                 bad = 0;
 
-    if (!(w->model = model_open(args->model)))
+    if (pool_start_or_complain(&w->threads, args->threads)
+        || !(w->model = model_open(args->model, 0)))
         return 1;
     vocabulary = model_number(w->model, KRAIT_VOCABULARY);
     w->width = w->choices = (size_t)model_number(w->model, KRAIT_OUT_WIDTH);
@@ -206,6 +220,7 @@ static int prepare(struct writer *w, const struct generate_args *args)
         w->choices = (size_t)vocabulary;        /* a head that was padded */
     o.size = sizeof o;
     o.chunk = args->chunk ? args->chunk : 64;
+    o.tasks = args->threads;
     if ((status = krait_state_create(&w->state, w->model, &o, NULL)) != KRAIT_OK)
         return complain_status(args->model, status, NULL);
     if (!(w->logits = malloc(w->width * sizeof *w->logits)))
@@ -260,6 +275,7 @@ int command_generate(int argc, char **argv)
     if (!!args.prompt + !!args.prompt_file + !!args.prompt_ids > 1)
         return args_wrong("generate", "more than one prompt:", "--prompt, -file or -ids");
     bad = generate(&w, &args);
+    pool_end(w.threads);
     free(w.prompt.tokens);
     free(w.logits);
     krait_state_destroy(w.state, NULL);

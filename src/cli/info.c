@@ -30,7 +30,7 @@ static const arg_command info_usage = {
     "info", "Says what a model is: its tree, its sizes, and more if asked.", info_options
 };
 
-enum { MOST_METADATA = 100, BYTES, NUMBER };
+enum { MOST_METADATA = 100, BYTES, NUMBER, FIRST_TOKENS = 8 };
 
 static const struct {
     const char *name, *json;
@@ -48,6 +48,9 @@ static const struct {
     { "takes tokens", "takes_tokens", KRAIT_TAKES_TOKENS, NUMBER },
     { "can step", "can_step", KRAIT_CAN_STEP, NUMBER },
     { "whole sequences", "whole_sequence", KRAIT_WHOLE_SEQUENCE, NUMBER },
+    { "most steps", "most_steps", KRAIT_MOST_STEPS, NUMBER },
+    { "grid rows", "grid_rows", KRAIT_GRID_ROWS, NUMBER },
+    { "grid columns", "grid_columns", KRAIT_GRID_COLUMNS, NUMBER },
     { "uses dt", "uses_dt", KRAIT_USES_DT, NUMBER },
 };
 
@@ -72,10 +75,30 @@ static void label(const char *name)
     printf("  %-18s", name);
 }
 
+/* Said already, or not worth a line. */
+static int goes_without(const krait_model *model, int32_t key)
+{
+    if (key == KRAIT_GRID_ROWS || key == KRAIT_GRID_COLUMNS)
+        return model_number(model, KRAIT_GRID_ROWS) * model_number(model, KRAIT_GRID_COLUMNS)
+               == 1;
+    return key == KRAIT_WHOLE_SEQUENCE
+           || (key == KRAIT_MOST_STEPS && model_number(model, key) == 0);
+}
+
 static int is_answer(int32_t key)
 {
-    return key == KRAIT_TAKES_TOKENS || key == KRAIT_CAN_STEP || key == KRAIT_USES_DT
-           || key == KRAIT_WHOLE_SEQUENCE;
+    return key == KRAIT_TAKES_TOKENS || key == KRAIT_USES_DT;
+}
+
+/* What people want to know of the two answers together. */
+static void print_steps(const krait_model *model)
+{
+    int whole = model_number(model, KRAIT_WHOLE_SEQUENCE) != 0;
+    int step = model_number(model, KRAIT_CAN_STEP) != 0;
+
+    label("runs");
+    printf("%s%s\n", whole ? "whole sequences only" : "any number of rows at a time",
+           step ? "" : ", cannot step");
 }
 
 static void print_numbers(const krait_model *model)
@@ -85,6 +108,12 @@ static void print_numbers(const krait_model *model)
     for (i = 0; i < NUMBERS; i++) {
         int64_t value = model_number(model, numbers[i].key);
 
+        if (numbers[i].key == KRAIT_CAN_STEP) {
+            print_steps(model);
+            continue;
+        }
+        if (goes_without(model, numbers[i].key))
+            continue;
         label(numbers[i].name);
         if (is_answer(numbers[i].key))
             printf("%s\n", value ? "yes" : "no");
@@ -108,6 +137,84 @@ static void print_text(const krait_model *model, const char *name, const char *k
     label(name);
     show_text(stdout, text, strlen(text), MOST_METADATA);
     putchar('\n');
+}
+
+/* How many ids are tokens, as their bytes are known; 0: of none. */
+static int32_t count_tokens(const krait_model *model)
+{
+    const char *bytes;
+    size_t      count;
+    int32_t     token = 0;
+
+    while (krait_token_bytes(model, token, &bytes, &count) == KRAIT_OK)
+        token++;
+    return token;
+}
+
+/* "begin 1, end 2": the file's own names, for ids that are there. */
+static void print_special(const krait_model *model)
+{
+    static const char *const names[] = { "bos", "eos", "eot", "unknown", "separator", "padding", "mask" };
+    char   key[64];
+    size_t i, shown = 0;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value;
+
+        snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
+        if ((value = krait_model_text(model, key)) == NULL)
+            continue;
+        printf("%s%s ", shown++ ? ", " : "; ", names[i]);
+        show_text(stdout, value, strlen(value), 20);
+    }
+}
+
+/* The vocabulary of a GGUF: its kind, its size, its special tokens, its first entries. */
+static void print_vocabulary(const krait_model *model)
+{
+    const char *kind = krait_model_text(model, "tokenizer.ggml.model"), *bytes;
+    size_t      count;
+    int32_t     tokens, i;
+
+    if (!kind || !krait_model_text(model, "tokenizer.ggml.tokens"))
+        return;
+    label("tokenizer");
+    show_text(stdout, kind, strlen(kind), 40);
+    tokens = count_tokens(model);
+    if (tokens == 0)
+        printf(", whose tokens are not known here");
+    else
+        printf(", %d tokens", (int)tokens);
+    print_special(model);
+    putchar('\n');
+    for (i = 0; i < FIRST_TOKENS && krait_token_bytes(model, i, &bytes, &count) == KRAIT_OK; i++) {
+        label(i ? "" : "first tokens");
+        printf("%d \"", (int)i);
+        show_text(stdout, bytes, count, 40);
+        printf("\"\n");
+    }
+}
+
+static const char *kind_of_slot(int32_t kind)
+{
+    return kind == KRAIT_SLOT_ORDER ? "takes order"
+           : kind == KRAIT_SLOT_ROWS ? "gives rows"
+                                     : "keeps within";
+}
+
+/* What goes in and comes out by name. */
+static void print_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        label(kind_of_slot(slot.kind));
+        show_text(stdout, slot.name, strlen(slot.name), 0);
+        printf(", %lu number%s a step\n", (unsigned long)slot.width,
+               slot.width == 1 ? "" : "s");
+    }
 }
 
 static void print_tensors(const krait_model *model)
@@ -158,6 +265,8 @@ static void print_all(const krait_model *model, const struct info_args *args,
     print_text(model, "name", "general.name");
     print_text(model, "architecture", "general.architecture");
     print_numbers(model);
+    print_vocabulary(model);
+    print_slots(model);
     print_text(model, "kernels", "krait.kernels");
     label("model id");
     printf("%016" PRIx64 "\n", krait_model_id(model));
@@ -185,6 +294,24 @@ static void json_text(const char *name, const char *text)
     else
         printf("null");
     printf(",\n");
+}
+
+static void json_slots(const krait_model *model)
+{
+    krait_slot_info slot = { 0 };
+    size_t          i;
+
+    slot.size = sizeof slot;
+    printf("  \"slots\": [");
+    for (i = 0; krait_model_slot(model, i, &slot) == KRAIT_OK; i++) {
+        printf("%s\n    {\"name\": ", i ? "," : "");
+        show_json(stdout, slot.name);
+        printf(", \"kind\": \"%s\", \"width\": %lu}",
+               slot.kind == KRAIT_SLOT_ORDER ? "order"
+               : slot.kind == KRAIT_SLOT_ROWS ? "rows" : "inner",
+               (unsigned long)slot.width);
+    }
+    printf("%s],\n", i ? "\n  " : "");
 }
 
 static void json_tensors(const krait_model *model)
@@ -235,9 +362,12 @@ static void json_all(const krait_model *model, const struct info_args *args,
     json_text("name", krait_model_text(model, "general.name"));
     json_text("architecture", krait_model_text(model, "general.architecture"));
     json_text("kernels", krait_model_text(model, "krait.kernels"));
+    json_text("tokenizer", krait_model_text(model, "tokenizer.ggml.model"));
+    printf("  \"tokens\": %d,\n", (int)count_tokens(model));
     for (i = 0; i < NUMBERS; i++)
         printf("  \"%s\": %" PRId64 ",\n", numbers[i].json,
                model_number(model, numbers[i].key));
+    json_slots(model);
     printf("  \"id\": \"%016" PRIx64 "\",\n", krait_model_id(model));
     if (hash)
         printf("  \"hash\": \"%016" PRIx64 "\",\n", *hash);
@@ -258,7 +388,7 @@ int command_info(int argc, char **argv)
 
     if (go != ARGS_GO)
         return go;
-    if (!(model = model_open(args.model)))
+    if (!(model = model_open(args.model, 0)))
         return EXIT_FAILED;
     if (args.hash)
         status = krait_model_hash(model, &hash);

@@ -19,6 +19,8 @@ static const struct {
     { "run", command_run, "rows or tokens of a .npy file through a model" },
     { "generate", command_generate, "write text, token by token" },
     { "convert", command_convert, "make a GGUF file, also in smaller types" },
+    { "check", command_check, "run every mode and cut against each other" },
+    { "bench", command_bench, "measure how fast a model runs here" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -13,7 +13,7 @@ static void warn(void *user, const char *text)
     complain(*path, "warning: %s", text);
 }
 
-krait_model *model_open(const char *path)
+krait_model *model_open(const char *path, int32_t flags)
 {
     krait_open_options options = { 0 };
     krait_model       *model = NULL;
@@ -22,6 +22,7 @@ krait_model *model_open(const char *path)
     progress           bar;
 
     options.size = sizeof options;
+    options.flags = flags;
     options.progress = progress_tick;
     options.progress_user = &bar;
     options.warn = warn;
@@ -42,4 +43,12 @@ int64_t model_number(const krait_model *model, int32_t key)
 
     krait_model_get(model, key, &value);
     return value;
+}
+
+/* It may take so many and no others. */
+size_t model_steps(const krait_model *model, size_t usual)
+{
+    int64_t most = model_number(model, KRAIT_MOST_STEPS);
+
+    return model_number(model, KRAIT_WHOLE_SEQUENCE) && most > 0 ? (size_t)most : usual;
 }

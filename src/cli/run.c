@@ -7,25 +7,26 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/job.h"
+#include "cli/pool.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 
 struct run_args {
     const char *model, *input, *dt, *reset, *output, *state_in, *state_out;
     int         mode, last, quiet;
-    uint32_t    chunk, lanes;
+    uint32_t    chunk, lanes, threads;
 };
 
 static const arg_option run_options[] = {
     { "MODEL", ARG_OPERAND, offsetof(struct run_args, model), NULL, NULL },
     { "--input", ARG_TEXT, offsetof(struct run_args, input), "X.npy",
-      "rows [steps, width] or [lanes, steps, width] of floats," },
+      "[steps, width] of floats or [steps] of tokens; lanes may come before" },
     { "--output", ARG_TEXT, offsetof(struct run_args, output), "Y.npy",
       "float32, shaped like the input" },
     { "--last", ARG_FLAG, offsetof(struct run_args, last), NULL,
       "only the last row of each lane: [width] or [lanes, width]" },
     { "--dt", ARG_TEXT, offsetof(struct run_args, dt), "T.npy",
-      "time before each row in steps trained with: [steps] or" },
+      "time before each row, 1 as trained: [steps] or [lanes, steps]" },
     { "--reset", ARG_TEXT, offsetof(struct run_args, reset), "R.npy",
       "not 0: a new episode begins before the row; shaped likewise" },
     { "--mode", ARG_CHOICE, offsetof(struct run_args, mode),
@@ -34,6 +35,8 @@ static const arg_option run_options[] = {
       "rows at a time (64)" },
     { "--lanes", ARG_COUNT, offsetof(struct run_args, lanes), "N",
       "the same rows for N lanes, if the input has no lanes itself" },
+    { "--threads", ARG_COUNT, offsetof(struct run_args, threads), "N",
+      "work on N threads (1); the results are the same" },
     { "--state-in", ARG_TEXT, offsetof(struct run_args, state_in), "S",
       "go on from a saved state" },
     { "--state-out", ARG_TEXT, offsetof(struct run_args, state_out), "S",
@@ -62,6 +65,7 @@ static int make_state(struct job *job, const struct run_args *args)
     o.size = sizeof o;
     o.lanes = (uint32_t)job->lanes;
     o.chunk = args->chunk ? args->chunk : 64;
+    o.tasks = args->threads;
     if (model_number(job->model, KRAIT_WHOLE_SEQUENCE))
         o.max_steps = (uint32_t)job->steps;
     if ((status = krait_state_create(&job->state, job->model, &o, NULL)) != KRAIT_OK)
@@ -110,7 +114,7 @@ static void print_run(const struct job *job, int32_t mode, double seconds)
             show_count(seconds > 0 ? (uint64_t)(rows / seconds) : 0));
 }
 
-static int run_rows(struct job *job, const struct run_args *args)
+static int run_rows(struct job *job, const struct run_args *args, pool *threads)
 {
     krait_input   input = { 0 };
     krait_output  output = { 0 };
@@ -128,6 +132,7 @@ static int run_rows(struct job *job, const struct run_args *args)
     input.mode = args->mode;
     input.progress = progress_tick;
     input.progress_user = &bar;
+    pool_serve(threads, &input);
     output.size = sizeof output;
     output.rows = job->output.reals;
     output.capacity = job->output.count;
@@ -148,7 +153,10 @@ static int run_rows(struct job *job, const struct run_args *args)
 
 static int do_run(struct job *job, const struct run_args *args)
 {
-    if (!(job->model = model_open(args->model)))
+    pool *threads;
+    int   bad;
+
+    if (!(job->model = model_open(args->model, 0)))
         return 1;
     if (job_input(job, args->input, args->lanes))
         return 1;
@@ -158,7 +166,11 @@ static int do_run(struct job *job, const struct run_args *args)
         return 1;
     if (make_state(job, args) || (args->output && job_output(job, args->last)))
         return 1;
-    if (run_rows(job, args))
+    if (pool_start_or_complain(&threads, args->threads))
+        return 1;
+    bad = run_rows(job, args, threads);
+    pool_end(threads);
+    if (bad)
         return 1;
     if (args->output && npy_write(&job->output, args->output))
         return 1;

@@ -22,7 +22,9 @@
 #if defined(_M_FP_FAST)
 #error "krait: compile without /fp:fast: it changes results"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && defined(__s390__)
+#error "krait: floats are computed in wider registers; on s390x add -fexcess-precision=fast"
+#elif FLT_EVAL_METHOD != 0
 #error "krait: floats are computed in wider registers; on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #if CHAR_BIT != 8

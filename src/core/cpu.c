@@ -1,4 +1,4 @@
-/* cpu.c - cpuid and xgetbv; a CPU without them has nothing that is asked for. */
+/* cpu.c - cpuid and xgetbv, or what Linux says; what cannot be asked for is not there. */
 #include "core/cpu.h"
 
 #include "core/build.h"
@@ -49,5 +49,38 @@ int kr_cpu_has_avx512(void)
 
 int kr_cpu_has_avx2(void)   { return 0; }
 int kr_cpu_has_avx512(void) { return 0; }
+
+#endif
+
+#if defined(__aarch64__)
+
+int kr_cpu_has_neon(void) { return 1; }
+
+#if defined(__ARM_FEATURE_DOTPROD)
+
+int kr_cpu_has_neon_dot(void) { return 1; }
+
+#elif defined(__linux__)
+
+#include <sys/auxv.h>
+
+int kr_cpu_has_neon_dot(void)
+{
+    /* What a compiler may use beside it for ARMv8.2: atomics, rounding multiplication. */
+    const unsigned long want = 1ul << 20 | 1ul << 8 | 1ul << 12;
+
+    return (getauxval(AT_HWCAP) & want) == want;
+}
+
+#else
+
+int kr_cpu_has_neon_dot(void) { return 0; }
+
+#endif
+
+#else
+
+int kr_cpu_has_neon(void)     { return 0; }
+int kr_cpu_has_neon_dot(void) { return 0; }
 
 #endif

@@ -9,7 +9,31 @@
 
 #include "core/build.h"
 
-#if (defined(__x86_64__) || defined(__SSE__)) && defined(__GNUC__)
+#if defined(__i386__) && defined(__SSE__) && defined(__GNUC__)
+
+/* Conversions of 64-bit integers go through the x87 there, so that its settings count as well. */
+typedef struct kr_fpenv { uint32_t sse, x87[7]; } kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    uint32_t ours = 0x1f80;
+    uint16_t x87 = 0x37f;               /* all masked, nearest, 64 bits of mantissa */
+    kr_fpenv host;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(host.sse) : : "memory");
+    __asm__ volatile("fnstenv %0" : "=m"(host.x87) : : "memory");
+    __asm__ volatile("ldmxcsr %0" : : "m"(ours) : "memory");
+    __asm__ volatile("fldcw %0" : : "m"(x87) : "memory");
+    return host;
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(host.sse) : "memory");
+    __asm__ volatile("fldenv %0" : : "m"(host.x87) : "memory");
+}
+
+#elif defined(__x86_64__) && defined(__GNUC__)
 
 typedef uint32_t kr_fpenv;
 
@@ -29,20 +53,27 @@ KR_INLINE void kr_fpenv_leave(kr_fpenv host)
 
 #elif defined(__aarch64__) && defined(__GNUC__)
 
-typedef uint64_t kr_fpenv;
+typedef struct kr_fpenv { uint64_t control, flags; } kr_fpenv;
+
+KR_INLINE void kr_fpenv_set(kr_fpenv env)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(env.control) : "memory");
+    __asm__ volatile("msr fpsr, %0" : : "r"(env.flags) : "memory");
+}
 
 KR_INLINE kr_fpenv kr_fpenv_enter(void)
 {
-    uint64_t host, ours = 0;            /* FPCR */
+    kr_fpenv host, ours = { 0, 0 };     /* nearest, no FZ, no traps, no alternative halves */
 
-    __asm__ volatile("mrs %0, fpcr" : "=r"(host) : : "memory");
-    __asm__ volatile("msr fpcr, %0" : : "r"(ours) : "memory");
+    __asm__ volatile("mrs %0, fpcr" : "=r"(host.control) : : "memory");
+    __asm__ volatile("mrs %0, fpsr" : "=r"(host.flags) : : "memory");
+    kr_fpenv_set(ours);
     return host;
 }
 
 KR_INLINE void kr_fpenv_leave(kr_fpenv host)
 {
-    __asm__ volatile("msr fpcr, %0" : : "r"(host) : "memory");
+    kr_fpenv_set(host);
 }
 
 #else

@@ -261,7 +261,7 @@ static void number_shorten(number_decimal *d, double value, const number_kind *k
 {
     uint64_t       bits = kr_bits_of_double(value), mantissa = bits & (((uint64_t)1 << 52) - 1);
     int            exponent = (int)(bits >> 52 & 0x7ff);
-    number_decimal exact;
+    number_decimal exact = { 0 };       /* for compilers that do not see it set */
 
     if (exponent)
         mantissa |= (uint64_t)1 << 52;

@@ -106,8 +106,11 @@ static void gguf_set_float(kr_json *node, double value)
 /* 0: a bool that is neither 0 nor 1, or the file has ended. */
 static int gguf_read_number(gguf_parser *p, kr_json *node, uint32_t type)
 {
-    uint64_t raw = kr_read_little(&p->in, (size_t)gguf_size(type));
+    const char *at = (const char *)p->in.at;
+    uint64_t    raw = kr_read_little(&p->in, (size_t)gguf_size(type));
 
+    node->text = at;
+    node->count = type;
     switch (type) {
     case GGUF_I8:
         gguf_set_integer(node, (int64_t)(raw ^ 0x80) - 0x80);
@@ -192,10 +195,10 @@ static const char *gguf_read_array(gguf_parser *p, kr_json *node, krait_status *
     if (count > kr_reader_left(&p->in) / least)
         return "more elements than the file can hold";
     node->count = (size_t)count;
+    node->text = (const char *)begin;
     if (count > GGUF_SMALL_ARRAY) {
         node->kind = KR_JSON_OPAQUE;
         wrong = gguf_skip_elements(p, type, count);
-        node->text = (const char *)begin;
         node->integer = (int64_t)(p->in.at - begin);
         return wrong;
     }
@@ -209,6 +212,7 @@ static const char *gguf_read_array(gguf_parser *p, kr_json *node, krait_status *
         wrong = gguf_read_scalar(p, *link, type, status);
         link = &(*link)->next;
     }
+    node->integer = (int64_t)(p->in.at - begin);
     return wrong;
 }
 

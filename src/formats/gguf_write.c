@@ -5,7 +5,7 @@
 
 #include "core/bits.h"
 
-enum { GGUF_PUT_U32 = 4, GGUF_PUT_F32 = 6, GGUF_PUT_BOOL = 7, GGUF_PUT_TEXT = 8 };
+enum { GGUF_PUT_U32 = 4, GGUF_PUT_F32 = 6, GGUF_PUT_BOOL = 7, GGUF_PUT_TEXT = 8, GGUF_PUT_ARRAY = 9 };
 enum { GGUF_PUT_NAME_MOST = 127, GGUF_PUT_PIECE = 4096 };
 
 static void gguf_put_u32(kr_writer *w, uint32_t value)
@@ -73,6 +73,26 @@ void kr_gguf_bool(kr_gguf_writer *w, const char *key, int value)
 {
     gguf_put_key(w, key, GGUF_PUT_BOOL);
     kr_write_bytes(&w->keys, value ? "\1" : "\0", 1);
+}
+
+/* Bytes of a number of GGUF's type. */
+static size_t gguf_put_size(size_t type)
+{
+    return type == 0 || type == 1 || type == GGUF_PUT_BOOL ? 1 : type == 2 || type == 3 ? 2 : type <= GGUF_PUT_F32 ? 4 : 8;
+}
+
+void kr_gguf_copy(kr_gguf_writer *w, const kr_json *node)
+{
+    int array = node->kind == KR_JSON_ARRAY || node->kind == KR_JSON_OPAQUE;
+
+    if (node->kind == KR_JSON_TEXT) {
+        gguf_put_key(w, node->key, GGUF_PUT_TEXT);
+        gguf_put_u64(&w->keys, node->count);
+        kr_write_bytes(&w->keys, node->text, node->count);
+        return;
+    }
+    gguf_put_key(w, node->key, array ? GGUF_PUT_ARRAY : (uint32_t)node->count);
+    kr_write_bytes(&w->keys, node->text, array ? (size_t)node->integer : gguf_put_size(node->count));
 }
 
 void kr_gguf_tensor(kr_gguf_writer *w, const char *name, int32_t type, const uint64_t *shape,

@@ -27,6 +27,8 @@ void kr_gguf_text(kr_gguf_writer *w, const char *key, const char *text);
 void kr_gguf_u32(kr_gguf_writer *w, const char *key, uint32_t value);
 void kr_gguf_f32(kr_gguf_writer *w, const char *key, float value);
 void kr_gguf_bool(kr_gguf_writer *w, const char *key, int value);
+/* A key with its value as a GGUF had it that was read: package.h says what 'node' holds. */
+void kr_gguf_copy(kr_gguf_writer *w, const kr_json *node);
 /* shape slowest first; 'bytes' is the size of the data that will follow. */
 void kr_gguf_tensor(kr_gguf_writer *w, const char *name, int32_t type, const uint64_t *shape,
                     int32_t dimensions, uint64_t bytes);

@@ -150,6 +150,6 @@ krait_status kr_package_read(kr_package *package, const unsigned char *bytes, si
     }
     if (count >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "\x80\2", 2) == 0))
         return kr_fail(message, KRAIT_ERR_FORMAT, "%.96s: a PyTorch pickle, which krait does not "
-                       "read: convert it to safetensors", what);
+                       "read: examples/python/to_safetensors.py makes a safetensors file of it", what);
     return kr_fail(message, KRAIT_ERR_FORMAT, "%.96s: neither GGUF nor safetensors", what);
 }

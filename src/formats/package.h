@@ -11,8 +11,9 @@
 
 /*
  * Metadata of a GGUF: numbers, BOOL, TEXT (any bytes), arrays of at most 64 of these as ARRAY.
- * A longer array is OPAQUE: 'text' points into the file, at its value as GGUF has it (u32 type
- * of the elements, u64 count, the elements), 'integer' bytes long and checked to the last string.
+ * A longer array is OPAQUE.  'text' of both points into the file, at the value as GGUF has it (u32 type
+ * of the elements, u64 count, the elements), 'integer' bytes long and checked to the last string.  Of
+ * numbers and BOOL it does so too, and 'count' is GGUF's type.
  */
 
 /* Types of tensors: GGUF's numbers where it has one. */

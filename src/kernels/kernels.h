@@ -95,7 +95,7 @@ typedef struct kr_kernels {
     void (*quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs);
     void (*conv)(const kr_conv *p);
     void (*selective)(const kr_selective *p);
-    /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows. */
+    /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps, size_t rows,

@@ -11,7 +11,7 @@ static void pack_row_f32(const kr_matrix *w, unsigned char *panels, const unsign
     size_t width = kr_pack_width(w, output);
 
     for (size_t k = 0; k < w->inputs; k++)
-        out[k * width] = row ? kr_float_of(kr_load_u32(row + 4 * k)) : 0.0f;
+        kr_pack_put_f32(out, k * width, row ? kr_float_of(kr_load_u32(row + 4 * k)) : 0.0f);
 }
 
 static void pack_row_u16(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
@@ -21,7 +21,7 @@ static void pack_row_u16(const kr_matrix *w, unsigned char *panels, const unsign
     size_t    width = kr_pack_width(w, output);
 
     for (size_t k = 0; k < w->inputs; k++)
-        out[k * width] = row ? kr_load_u16(row + 2 * k) : 0;
+        kr_pack_put_u16(out, k * width, row ? kr_load_u16(row + 2 * k) : 0);
 }
 
 static void pack_row_q8_0(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
@@ -84,9 +84,9 @@ void kr_pack_read_row(const kr_matrix *w, size_t output, float *row)
         } else {
             size_t at = kr_pack_index(w, output, k);
 
-            row[k] = w->type == KRAIT_F32 ? ((const float *)w->data)[at]
-                   : w->type == KRAIT_F16 ? kr_float_of_half(((const uint16_t *)w->data)[at])
-                                  : kr_float_of_bfloat(((const uint16_t *)w->data)[at]);
+            row[k] = w->type == KRAIT_F32 ? kr_pack_f32(w->data, at)
+                   : w->type == KRAIT_F16 ? kr_float_of_half(kr_pack_u16(w->data, at))
+                                          : kr_float_of_bfloat(kr_pack_u16(w->data, at));
         }
     }
 }

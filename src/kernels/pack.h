@@ -42,6 +42,46 @@ KR_INLINE uint16_t kr_pack_q8_scale(const kr_matrix *w, const unsigned char *rec
     return kr_load_u16(record + 2 * (output % KR_STRIP));
 }
 
+/*
+ * Numbers of float types in panels are little-endian everywhere, since files hold them and are
+ * used in place: where number 'at' is read or written.
+ */
+KR_INLINE float kr_pack_f32(const void *panels, size_t at)
+{
+#if KR_BIG_ENDIAN
+    return kr_float_of(kr_load_u32((const unsigned char *)panels + 4 * at));
+#else
+    return ((const float *)panels)[at];
+#endif
+}
+
+KR_INLINE uint16_t kr_pack_u16(const void *panels, size_t at)
+{
+#if KR_BIG_ENDIAN
+    return kr_load_u16((const unsigned char *)panels + 2 * at);
+#else
+    return ((const uint16_t *)panels)[at];
+#endif
+}
+
+KR_INLINE void kr_pack_put_f32(void *panels, size_t at, float x)
+{
+#if KR_BIG_ENDIAN
+    kr_store_u32((unsigned char *)panels + 4 * at, kr_bits_of(x));
+#else
+    ((float *)panels)[at] = x;
+#endif
+}
+
+KR_INLINE void kr_pack_put_u16(void *panels, size_t at, uint16_t x)
+{
+#if KR_BIG_ENDIAN
+    kr_store_u16((unsigned char *)panels + 2 * at, x);
+#else
+    ((uint16_t *)panels)[at] = x;
+#endif
+}
+
 /* Where in a record the weight for input k of the block stands. */
 KR_INLINE size_t kr_pack_q8_at(const kr_matrix *w, size_t output, size_t k)
 {

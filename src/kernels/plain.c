@@ -12,17 +12,17 @@ typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
 
 static float plain_f32(const kr_matrix *w, size_t output, size_t input)
 {
-    return ((const float *)w->data)[kr_pack_index(w, output, input)];
+    return kr_pack_f32(w->data, kr_pack_index(w, output, input));
 }
 
 static float plain_f16(const kr_matrix *w, size_t output, size_t input)
 {
-    return kr_float_of_half(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+    return kr_float_of_half(kr_pack_u16(w->data, kr_pack_index(w, output, input)));
 }
 
 static float plain_bf16(const kr_matrix *w, size_t output, size_t input)
 {
-    return kr_float_of_bfloat(((const uint16_t *)w->data)[kr_pack_index(w, output, input)]);
+    return kr_float_of_bfloat(kr_pack_u16(w->data, kr_pack_index(w, output, input)));
 }
 
 /* One chain of fma over ascending k in segments of 64 terms; segments are added in order. */
@@ -166,7 +166,7 @@ static void plain_rms_norm(float *y, const float *x, const float *w, float eps, 
                 sum[j] = sum[j] + sum[j + half];
         factor = 1.0f / kr_sqrt(sum[0] / (float)width + eps);
         for (size_t k = 0; k < width; k++)
-            y[k] = x[k] * factor * w[k];
+            y[k] = w ? x[k] * factor * w[k] : x[k] * factor;
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/hash.h"
 #include "core/real.h"
+#include "kernels/pack.h"
 
 /* ---- sums written out: volatile, so that the compiler computes none of them -------------- */
 
@@ -89,13 +90,15 @@ static uint64_t selftest_floats(const kr_kernels *k, uint64_t hash)
     }
     x[0] = 0x1p-40f;
     x[1] = 0x1.001p0f;
+    for (size_t i = 0; i < ST_IN * ST_PADDED; i++)
+        kr_pack_put_f32(w, i, w[i]);
     k->product_f32(&p);
     hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
     p.bias = bias;
     k->product_f32(&p);
     hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
     for (size_t i = 0; i < ST_IN * ST_PADDED; i++)      /* 1 to 2, and -1 to -2 */
-        half[i] = (uint16_t)(0x3c00u + (i * 40503u >> 3 & 0x3ffu) + (i % 3 == 1 ? 0x8000u : 0));
+        kr_pack_put_u16(half, i, (uint16_t)(0x3c00u + (i * 40503u >> 3 & 0x3ffu) + (i % 3 == 1 ? 0x8000u : 0)));
     matrix.data = half;
     k->product_f16(&p);
     hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);

@@ -124,7 +124,8 @@ KR_INLINE void KR_NAME(v_store)(float *p, V a, size_t n)
 
 /* ---- products with float weights ---------------------------------------------------- */
 
-enum { KR_NAME(PER_PANEL) = 16 / KR_V };        /* vectors in a panel of 16 outputs */
+/* Vectors in a panel of 16 outputs, and in the four panels of a strip. */
+enum { KR_NAME(PER_PANEL) = 16 / KR_V, KR_NAME(MOST) = 4 * KR_NAME(PER_PANEL) };
 
 /* One strip of a product: where it is, and how wide. */
 typedef struct KR_NAME(strip) {
@@ -189,7 +190,7 @@ KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip,
     const size_t vectors = panels * KR_NAME(PER_PANEL);
     const size_t blocks = p->w->inputs / KR_BLOCK, shift = output % KR_STRIP;
     const kr_q8 *q = p->q + row * blocks;
-    V            total[KR_Q8_ROWS][8];
+    V            total[KR_Q8_ROWS][KR_NAME(MOST)];
 
     KR_UNROLL
     for (size_t r = 0; r < rows; r++)
@@ -198,7 +199,7 @@ KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip,
             total[r][j] = V_ZERO();
     for (size_t b = 0; b < blocks; b++, strip += width * KR_Q8_RECORD) {
         const unsigned char *weights = strip + 2 * width + 4 * shift;
-        I                    sum[KR_Q8_ROWS][8];
+        I                    sum[KR_Q8_ROWS][KR_NAME(MOST)];
 
         KR_UNROLL
         for (size_t r = 0; r < rows; r++)
@@ -441,10 +442,13 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
         float  factor = 1.0f / kr_sqrt(KR_NAME(sum_squares)(x, width) / (float)width + eps);
         size_t k = 0;
 
-        for (; k + KR_V <= width; k += KR_V)
-            V_STORE(y + k, V_MUL(V_MUL(V_LOAD(x + k), V_SET(factor)), V_LOAD(w + k)));
+        for (; k + KR_V <= width; k += KR_V) {
+            V z = V_MUL(V_LOAD(x + k), V_SET(factor));
+
+            V_STORE(y + k, w ? V_MUL(z, V_LOAD(w + k)) : z);
+        }
         for (; k < width; k++)
-            y[k] = x[k] * factor * w[k];
+            y[k] = w ? x[k] * factor * w[k] : x[k] * factor;
     }
 }
 

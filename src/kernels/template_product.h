@@ -14,7 +14,7 @@ KR_INLINE void W_NAME(tile)(const kr_product *p, KR_NAME(strip) strip, size_t ou
     const W_TYPE *w = (const W_TYPE *)p->w->data + strip.output * p->w->inputs +
                       from * strip.width + (output - strip.output);
     const float  *x = p->x + row * p->x_stride;
-    V             sum[KR_TILE_ROWS][8];
+    V             sum[KR_TILE_ROWS][KR_NAME(MOST)];
 
     KR_UNROLL
     for (size_t r = 0; r < rows; r++)
@@ -22,7 +22,7 @@ KR_INLINE void W_NAME(tile)(const kr_product *p, KR_NAME(strip) strip, size_t ou
         for (size_t j = 0; j < vectors; j++)
             sum[r][j] = V_ZERO();
     for (size_t k = from; k < to; k++, w += strip.width) {
-        V weights[8];
+        V weights[KR_NAME(MOST)];
 
         if (rows > 1)           /* many rows compute long enough for the next segment to come */
             KR_UNROLL

@@ -141,6 +141,7 @@ typedef enum kr_option_kind {
     KR_CHOICE,                      /* int: index of the choice */
     KR_FLAG,                        /* int: true or false */
     KR_LIST,                        /* kr_list of whole numbers */
+    KR_REALS,                       /* kr_reals: a number or a list of them */
     KR_PUT, KR_GET,                 /* kr_name_ref of kept rows */
     KR_ORDER,                       /* kr_name_ref of an input; may be absent */
     KR_LATE = 64                    /* with a kind: its type did without it at first; the default is in no id */
@@ -148,6 +149,7 @@ typedef enum kr_option_kind {
 
 /* marks: a zero for each item, for whoever checks them. */
 typedef struct kr_list { const size_t *items; size_t count; unsigned char *marks; } kr_list;
+typedef struct kr_reals { const float *items; size_t count; } kr_reals;
 typedef struct kr_name_ref { size_t index, width; } kr_name_ref;    /* width: of what was put */
 #define KR_NO_NAME SIZE_MAX
 

@@ -5,6 +5,7 @@
  *     [x; z]    = in_proj u                           inner channels each
  *     x         = silu(conv(x))                       depthwise, causal
  *     [r; B; C] = x_proj x                            rank, states, states
+ *     r, B, C   = rms(r), rms(B), rms(C)              with norm "rms": Falcon-Mamba, Jamba
  *     dt        = softplus(dt_proj r + dt_proj.bias)
  *     h         = exp(dt A) h + dt B x                per channel, 'states' numbers each
  *     y         = (C h + D x) silu(z)
@@ -18,6 +19,8 @@
 typedef struct mamba1 {
     size_t       inner, states, taps, rank;
     int          bare;          /* index into mamba1_projects */
+    int          normed;        /* index into mamba1_norms */
+    float        norm_eps;
     kr_matrix    in_proj;       /* [2 inner][width] */
     kr_matrix    x_proj;        /* [rank + 2 states][inner] */
     kr_matrix    dt_proj;       /* [inner][rank] */
@@ -27,9 +30,11 @@ typedef struct mamba1 {
     const float *conv;          /* [inner][taps] */
     const float *a;             /* [inner][states], negative in every trained model */
     const float *d;             /* [inner] */
+    const float *dt_norm, *b_norm, *c_norm;         /* [rank], [states], [states] or NULL: 1 */
 } mamba1;
 
 static const char *const mamba1_projects[] = { "both", "none", NULL };
+static const char *const mamba1_norms[] = { "none", "rms", NULL };
 
 static const kr_option mamba1_options[] = {
     { "inner",  KR_COUNT, KR_AT(mamba1, inner),  1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
@@ -37,6 +42,8 @@ static const kr_option mamba1_options[] = {
     { "taps",   KR_COUNT, KR_AT(mamba1, taps),   1, 4096,           4,  NULL },
     { "rank",   KR_COUNT, KR_AT(mamba1, rank),   1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
     { "project", KR_CHOICE | KR_LATE, KR_AT(mamba1, bare), 0, 0,    0,  mamba1_projects },
+    { "norm",   KR_CHOICE | KR_LATE, KR_AT(mamba1, normed), 0, 0,     0,  mamba1_norms },
+    { "norm_eps", KR_REAL | KR_LATE, KR_AT(mamba1, norm_eps), 0, 1,   1e-6, NULL },
     { 0 }
 };
 
@@ -72,6 +79,11 @@ static void mamba1_weights(const kr_layer *layer, kr_wants *wants)
     if (!p->bare) {
         kr_want_matrix(wants, "out_proj.weight", KR_AT(mamba1, out_proj), width, inner);
         kr_want_floats(wants, "out_proj.bias", KR_AT(mamba1, out_bias), width, 1);
+    }
+    if (p->normed) {
+        kr_want_floats(wants, "dt_norm.weight", KR_AT(mamba1, dt_norm), p->rank, 1);
+        kr_want_floats(wants, "b_norm.weight", KR_AT(mamba1, b_norm), p->states, 1);
+        kr_want_floats(wants, "c_norm.weight", KR_AT(mamba1, c_norm), p->states, 1);
     }
 }
 
@@ -277,6 +289,30 @@ static void mamba1_task_scan(void *argument, size_t task)
         kr_product_columns(k, &w->out_proj, cut.from, cut.to);
 }
 
+/* r, B and C of rows from..to-1, in place. */
+static void mamba1_task_norms(void *argument, size_t from, size_t to)
+{
+    const mamba1_work *w = argument;
+    const mamba1      *p = w->p;
+    const kr_kernels  *k = w->context->kernels;
+    size_t             rank = p->rank, states = p->states;
+    float             *rbc = w->rbc + from * (rank + 2 * states);
+
+    for (; from < to; from++, rbc += rank + 2 * states) {
+        k->rms_norm(rbc, rbc, p->dt_norm, p->norm_eps, 1, rank);
+        k->rms_norm(rbc + rank, rbc + rank, p->b_norm, p->norm_eps, 1, states);
+        k->rms_norm(rbc + rank + states, rbc + rank + states, p->c_norm, p->norm_eps, 1, states);
+    }
+}
+
+static void mamba1_normalise(mamba1_work *w)
+{
+    size_t wide = w->p->rank + 2 * w->p->states;
+
+    kr_tasks_ranges(&w->context->tasks, mamba1_task_norms, w, w->rows, 1,
+                    kr_tasks_for(&w->context->tasks, (uint64_t)w->rows * wide * KR_WORK_NUMBER, w->rows));
+}
+
 static void mamba1_tasks(mamba1_work *w, krait_task_fn task, uint64_t work)
 {
     w->tasks = kr_tasks_for(&w->context->tasks, work, (w->p->inner + MAMBA1_STRIP - 1) / MAMBA1_STRIP);
@@ -296,6 +332,8 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
     mamba1_tasks(&w, mamba1_task_in, numbers * (p->taps + KR_WORK_NUMBER) +
                                      (p->bare ? 0 : kr_product_work(&p->in_proj, w.rows)));
     kr_product_all(context, &w.x_proj);
+    if (p->normed)
+        mamba1_normalise(&w);
     kr_product_integers(context, &w.dt_proj);
     mamba1_tasks(&w, mamba1_task_scan, numbers * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER) +
                                        kr_product_work(&p->dt_proj, w.rows));

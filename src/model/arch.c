@@ -14,12 +14,17 @@ static const kr_arch *const arch_list[] = {
     NULL
 };
 
-const kr_arch *kr_arch_for_config(const char *model_type)
+extern const kr_arch kr_arch_mamba_ssm;
+
+/* The original Mamba's has no model_type, but sizes under names of its own. */
+const kr_arch *kr_arch_for_config(const kr_json *config)
 {
+    const kr_json *type = kr_json_get(config, "model_type");
+
     for (const kr_arch *const *arch = arch_list; *arch; arch++)
-        if ((*arch)->model_type && strcmp((*arch)->model_type, model_type) == 0)
+        if ((*arch)->model_type && kr_json_is(type, (*arch)->model_type))
             return *arch;
-    return NULL;
+    return !type && kr_json_get(config, "d_model") && kr_json_get(config, "n_layer") ? &kr_arch_mamba_ssm : NULL;
 }
 
 const kr_arch *kr_arch_for_gguf(const char *architecture)

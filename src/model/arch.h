@@ -11,7 +11,7 @@
 #include "model/model.h"
 
 struct kr_arch {
-    const char *model_type;         /* of config.json */
+    const char *model_type;         /* of config.json, or NULL: there is none in theirs */
     const char *architecture;       /* general.architecture of GGUF, or NULL */
     krait_status (*from_config)(kr_loading *loading, kr_writer *description);
     krait_status (*from_gguf)(kr_loading *loading, kr_writer *description);
@@ -20,7 +20,8 @@ struct kr_arch {
     void (*gguf_name)(const char *canonical, kr_writer *name);
 };
 
-const kr_arch *kr_arch_for_config(const char *model_type);
+/* The family of a config.json; NULL: none that is known. */
+const kr_arch *kr_arch_for_config(const kr_json *config);
 const kr_arch *kr_arch_for_gguf(const char *architecture);
 
 /* ---- reading foreign fields; every failure names the field ---------------------------- */

@@ -40,11 +40,14 @@ static krait_status bind_part(kr_loading *loading, const kr_bound *bound, const 
 
     for (const kr_json *field = json->first; field; field = field->next)
         if (strcmp(field->key, "tensor") != 0 && strcmp(field->key, "rows") != 0 &&
-            strcmp(field->key, "index") != 0 && strcmp(field->key, "transpose") != 0)
+            strcmp(field->key, "index") != 0 && strcmp(field->key, "flatten") != 0 &&
+            strcmp(field->key, "transpose") != 0)
             return bind_wrong(loading, bound, bound->source->name,
-                              "\"rows\", \"index\" and \"transpose\" are all that is known of a part");
-    if (kr_json_get(json, "transpose") && kr_json_get(json, "transpose")->kind != KR_JSON_BOOL)
-        return bind_wrong(loading, bound, bound->source->name, "\"transpose\" must be true or false");
+                              "\"rows\", \"index\", \"flatten\" and \"transpose\" are all that is known of a part");
+        else if ((strcmp(field->key, "flatten") == 0 || strcmp(field->key, "transpose") == 0) &&
+                 field->kind != KR_JSON_BOOL)
+            return bind_wrong(loading, bound, bound->source->name,
+                              "\"flatten\" and \"transpose\" must be true or false");
     if (!rows && !index)
         return KRAIT_OK;
     if ((rows && index) || !low || low->kind != KR_JSON_NUMBER || !low->flag || low->integer < 0 ||
@@ -60,6 +63,17 @@ static krait_status bind_part(kr_loading *loading, const kr_bound *bound, const 
     if (index)
         memmove(view->shape, view->shape + 1, (size_t)--view->dimensions * sizeof *view->shape);
     return KRAIT_OK;
+}
+
+/* "flatten": all dimensions behind the first as one, as a convolution's weight is a matrix. */
+static void bind_flatten(const kr_json *json, bind_view *view)
+{
+    const kr_json *flatten = json ? kr_json_get(json, "flatten") : NULL;
+
+    if (!flatten || !flatten->flag || view->dimensions < 2)
+        return;
+    view->shape[1] = bind_numbers(view->shape + 1, view->dimensions - 1);
+    view->dimensions = 2;
 }
 
 static void bind_squeeze(bind_view *view)
@@ -98,6 +112,7 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
     if (json && (status = bind_part(loading, bound, json, &view)) != KRAIT_OK)
         return status;
     bound->whole = view.count == bind_numbers(source->shape, source->dimensions);
+    bind_flatten(json, &view);
     bound->count = view.count;
     bind_squeeze(&view);
     if (transpose && transpose->flag && view.dimensions == 2) {
@@ -141,9 +156,9 @@ static krait_status bind_type(kr_loading *loading, kr_bound *bound, const kr_jso
                        (int)source->type, source->type_name, source->name);
     if (json && (bound->panels || (bound->type == KR_TYPE_Q8_0 && kr_json_get(json, "transpose"))))
         return bind_wrong(loading, bound, source->name, "no part of a packed tensor can be taken");
-    if (bound->panels && (KR_BIG_ENDIAN || source->dimensions != 2))
+    if (bound->panels && source->dimensions != 2)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
-                       "tensor %.100s: panels cannot be used on this machine", source->name);
+                       "tensor %.100s: panels of what is no matrix", source->name);
     return KRAIT_OK;
 }
 
@@ -152,6 +167,7 @@ krait_status kr_bind(kr_loading *loading, kr_bound *bound, const kr_lookup *look
     krait_status status;
 
     bound->source = kr_package_find(&loading->package, lookup->tensor);
+    bound->logarithm = lookup->is_logarithm && bound->source;
     if (!bound->source && lookup->logarithm) {
         bound->source = kr_package_find(&loading->package, lookup->logarithm);
         bound->logarithm = bound->source != NULL;

@@ -84,6 +84,32 @@ static krait_status options_list(kr_loading *loading, const char *path, const kr
     return KRAIT_OK;
 }
 
+/* 0.5 or [0.485, 0.456, 0.406]. */
+static krait_status options_reals(kr_loading *loading, const char *path, const kr_option *option,
+                                  const kr_json *value, kr_reals *reals)
+{
+    size_t         count = value && value->kind == KR_JSON_ARRAY ? value->count : 1;
+    const kr_json *item = value && value->kind == KR_JSON_ARRAY ? value->first : value;
+    float         *items;
+
+    if (!value)
+        return KRAIT_OK;
+    if (count > (size_t)KR_MOST_WIDTH)
+        return kr_build_wrong(loading, path, "too many numbers for option", option->name);
+    items = kr_arena_take(&loading->model->arena, count + 1, sizeof *items);
+    if (!items)
+        return kr_fail_memory(loading->message);
+    reals->items = items;
+    kr_build_hash(loading, option->name, count);
+    for (; reals->count < count; item = item->next) {
+        if (item->kind != KR_JSON_NUMBER || !(item->number >= option->low && item->number <= option->high))
+            return kr_build_wrong(loading, path, "out of its range or no number: option", option->name);
+        items[reals->count] = (float)item->number;
+        kr_build_hash(loading, "", kr_bits_of_double((double)items[reals->count++]));
+    }
+    return KRAIT_OK;
+}
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 static krait_status options_put(kr_loading *loading, const kr_layer *layer, const char *name, kr_name_ref *ref)
@@ -162,6 +188,7 @@ static krait_status options_one(kr_loading *loading, const kr_layer *layer, cons
     switch (option->kind & ~KR_LATE) {
     case KR_CHOICE: return options_choice(loading, layer->path, option, value, field);
     case KR_FLAG:   return options_flag(loading, layer->path, option, value, field);
+    case KR_REALS:  return options_reals(loading, layer->path, option, value, field);
     case KR_LIST:   return options_list(loading, layer->path, option, value, field);
     case KR_COUNT:
     case KR_REAL:   return options_number(loading, layer->path, option, value, field);

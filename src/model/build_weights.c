@@ -5,15 +5,33 @@
 
 #include "core/hash.h"
 
+/* What the "weights" map says of a slot: of "A_log" where that is given in place of "A". */
+static krait_status build_given(kr_loading *loading, const kr_layer *layer, const kr_json *map,
+                                const kr_want *want, kr_lookup *lookup, const kr_json **given)
+{
+    const kr_json *logarithm = want->logarithm ? kr_json_get(map, want->logarithm) : NULL;
+
+    *given = kr_json_get(map, want->slot);
+    if (*given && logarithm)
+        return kr_build_wrong(loading, layer->path, "its logarithm is named as well as weight", want->slot);
+    lookup->is_logarithm = logarithm != NULL;
+    if (logarithm)
+        *given = logarithm;
+    return KRAIT_OK;
+}
+
 /* The tensor names that a slot stands for: the "weights" map, else "path", else the layer's path. */
 static krait_status build_lookup(kr_loading *loading, const kr_layer *layer, const kr_json *options,
                                  const kr_want *want, const build_place *place, kr_lookup *lookup)
 {
-    const kr_json *given = kr_json_get(kr_json_get(options, "weights"), want->slot);
-    const kr_json *path = kr_json_get(options, "path");
+    const kr_json *given, *path = kr_json_get(options, "path");
     const char    *base = layer->names;
+    krait_status   status;
 
     *lookup = (kr_lookup){ 0 };
+    status = build_given(loading, layer, kr_json_get(options, "weights"), want, lookup, &given);
+    if (status != KRAIT_OK)
+        return status;
     if (path) {
         if (path->kind != KR_JSON_TEXT)
             return kr_build_wrong(loading, layer->path, "text is wanted for option", "path");
@@ -30,7 +48,7 @@ static krait_status build_lookup(kr_loading *loading, const kr_layer *layer, con
     } else if (base) {
         lookup->tensor = kr_build_join(loading, base, want->slot, strlen(want->slot));
     }
-    if (want->logarithm && lookup->tensor) {
+    if (want->logarithm && lookup->tensor && !lookup->is_logarithm) {
         size_t length = strlen(lookup->tensor), slot = strlen(want->slot);
 
         if (length >= slot && strcmp(lookup->tensor + length - slot, want->slot) == 0) {
@@ -61,7 +79,8 @@ static krait_status build_slots(kr_loading *loading, const kr_layer *layer, cons
     for (const kr_json *field = map ? map->first : NULL; field; field = field->next) {
         size_t i = 0;
 
-        while (i < wants->count && strcmp(wants->list[i].slot, field->key) != 0)
+        while (i < wants->count && strcmp(wants->list[i].slot, field->key) != 0 &&
+               !(wants->list[i].logarithm && strcmp(wants->list[i].logarithm, field->key) == 0))
             i++;
         if (i == wants->count)
             return kr_build_wrong(loading, layer->path, "no such weight", field->key);

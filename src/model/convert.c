@@ -265,6 +265,26 @@ static krait_status convert_tensor(convert_job *job, const convert_item *item)
     return kr_gguf_tensor_end(&job->gguf, job->message);
 }
 
+/* A vocabulary goes over as it is; without one the file says what is known of its tokens. */
+static void convert_vocabulary(convert_job *job)
+{
+    const kr_json *tree = job->loading.tree, *end = kr_json_get(tree, "end_token");
+
+    if (job->loading.model->tokens.model) {
+        for (const kr_json *field = job->loading.package.metadata->first; field; field = field->next)
+            if (strncmp(field->key, "tokenizer.", 10) == 0)
+                kr_gguf_copy(&job->gguf, field);
+        return;
+    }
+    if (!convert_foreign(job))
+        return;                     /* the description says it */
+    kr_gguf_text(&job->gguf, "tokenizer.ggml.model", "none");
+    if (end)
+        kr_gguf_u32(&job->gguf, "tokenizer.ggml.eos_token_id", (uint32_t)end->integer);
+    if (kr_json_get(tree, "vocabulary"))
+        kr_gguf_text(&job->gguf, "krait.vocabulary", "bytes");
+}
+
 static void convert_keys(convert_job *job)
 {
     const krait_model *model = job->loading.model;
@@ -288,6 +308,7 @@ static void convert_keys(convert_job *job)
         kr_gguf_text(&job->gguf, "krait.description", tree.broken ? "" : tree.text);
         job->gguf.keys.broken |= tree.broken;
     }
+    convert_vocabulary(job);
     for (size_t i = 0; i < job->count; i++) {
         const convert_item *item = &job->items[i];
 

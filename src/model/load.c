@@ -22,8 +22,7 @@ static krait_status load_start(kr_loading *loading, const kr_kernels *kernels)
     return KRAIT_OK;
 }
 
-/* folder/name; the folder's text may end in a slash. */
-static const char *load_join(kr_loading *loading, const char *folder, size_t length, const char *name)
+const char *kr_load_join(kr_loading *loading, const char *folder, size_t length, const char *name)
 {
     kr_writer w;
 
@@ -46,49 +45,82 @@ static krait_status load_config_file(kr_loading *loading, const char *path)
                          loading->what, &loading->arena, loading->message);
 }
 
-static krait_status load_weights_file(kr_loading *loading, const char *path)
+krait_status kr_load_room(kr_loading *loading, size_t count)
 {
+    krait_model *model = loading->model;
+
+    model->files = kr_arena_take(&model->arena, count, sizeof *model->files);
+    return model->files ? KRAIT_OK : kr_fail_memory(loading->message);
+}
+
+krait_status kr_load_file(kr_loading *loading, const char *path, kr_package *package)
+{
+    krait_model *model = loading->model;
+    kr_file     *file = &model->files[model->n_files];
     int          read = (loading->options->flags & KRAIT_OPEN_READ) != 0;
-    krait_status status = kr_file_open(&loading->file, path, read, &loading->model->memory, loading->message);
+    krait_status status = kr_file_open(file, path, read, &model->memory, loading->message);
 
     if (status != KRAIT_OK)
         return status;
-    return kr_package_read(&loading->package, loading->file.bytes, loading->file.count, kr_fail_path(path),
-                           &loading->arena, loading->message);
+    model->n_files++;
+    return kr_package_read(package, file->bytes, file->count, kr_fail_path(path), &loading->arena,
+                           loading->message);
 }
 
-/* A folder with config.json and model.safetensors. */
+static krait_status load_weights_file(kr_loading *loading, const char *path)
+{
+    krait_status status = kr_load_room(loading, 1);
+
+    return status == KRAIT_OK ? kr_load_file(loading, path, &loading->package) : status;
+}
+
+/* A folder with config.json and model.safetensors, whole or in pieces with an index. */
 static krait_status load_folder(kr_loading *loading, const char *path)
 {
     size_t      length = strlen(path);
-    const char *config = load_join(loading, path, length, "config.json");
-    const char *weights = load_join(loading, path, length, "model.safetensors");
-    const char *index = load_join(loading, path, length, "model.safetensors.index.json");
+    const char *config = kr_load_join(loading, path, length, "config.json");
+    const char *weights = kr_load_join(loading, path, length, "model.safetensors");
+    const char *index = kr_load_join(loading, path, length, "model.safetensors.index.json");
+    const char *pickle = kr_load_join(loading, path, length, "pytorch_model.bin");
     krait_status status;
 
-    loading->folder = load_join(loading, path, length, "");
-    if (!config || !weights || !index || !loading->folder)
+    loading->folder = kr_load_join(loading, path, length, "");
+    if (!config || !weights || !index || !pickle || !loading->folder)
         return kr_fail_memory(loading->message);
+    if (kr_file_is_folder(weights) < 0 && kr_file_is_folder(index) < 0 && kr_file_is_folder(pickle) == 0)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: the weights are a pickle, pytorch_model.bin, "
+                       "which krait does not read: examples/python/to_safetensors.py makes model.safetensors of it",
+                       loading->what);
     if (kr_file_is_folder(weights) < 0 && kr_file_is_folder(index) == 0)
-        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
-                       "%.150s: weights in several files are not supported yet", loading->what);
-    if ((status = load_weights_file(loading, weights)) != KRAIT_OK)
+        status = kr_load_shards(loading, loading->folder, index);
+    else
+        status = load_weights_file(loading, weights);
+    if (status != KRAIT_OK)
         return status;
     return loading->options->description ? KRAIT_OK : load_config_file(loading, config);
+}
+
+/* The folder of a file, as text that ends in a slash or is empty; NULL without memory. */
+static const char *load_folder_of(kr_loading *loading, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return kr_load_join(loading, path, slash ? (size_t)(slash - path) + 1 : 0, "");
 }
 
 /* A safetensors file without a description of its own goes with the config.json beside it. */
 static krait_status load_beside(kr_loading *loading, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     const char *config;
 
     if (loading->options->description || strcmp(loading->package.format, "safetensors") != 0 ||
         kr_json_get(loading->package.metadata, "krait"))
         return KRAIT_OK;
-    loading->folder = load_join(loading, path, slash ? (size_t)(slash - path) + 1 : 0, "");
-    config = load_join(loading, path, slash ? (size_t)(slash - path) + 1 : 0, "config.json");
-    if (!config || !loading->folder)
+    loading->folder = load_folder_of(loading, path);
+    if (!loading->folder)
+        return kr_fail_memory(loading->message);
+    config = kr_load_join(loading, loading->folder, strlen(loading->folder), "config.json");
+    if (!config)
         return kr_fail_memory(loading->message);
     if (kr_file_is_folder(config) != 0)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT,
@@ -98,12 +130,20 @@ static krait_status load_beside(kr_loading *loading, const char *path)
 
 static krait_status load_path(kr_loading *loading, const char *path)
 {
-    krait_status status;
+    static const char ending[] = ".safetensors.index.json";
+    size_t            length = strlen(path), end = sizeof ending - 1;
+    krait_status      status;
 
     loading->what = kr_fail_path(path);
     if (kr_file_is_folder(path) == 1)
         return load_folder(loading, path);
-    if ((status = load_weights_file(loading, path)) != KRAIT_OK)
+    if (length >= end && strcmp(path + length - end, ending) == 0) {
+        loading->folder = load_folder_of(loading, path);
+        status = loading->folder ? kr_load_shards(loading, loading->folder, path) : kr_fail_memory(loading->message);
+    } else {
+        status = load_weights_file(loading, path);
+    }
+    if (status != KRAIT_OK)
         return status;
     return load_beside(loading, path);
 }
@@ -186,9 +226,9 @@ static krait_status load_translate(kr_loading *loading, kr_writer *description)
         return KRAIT_OK;
     }
     if (loading->config) {
-        if (!type || type->kind != KR_JSON_TEXT)
+        model->arch = kr_arch_for_config(loading->config);
+        if (!model->arch && (!type || type->kind != KR_JSON_TEXT))
             return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.150s: 'model_type' is missing", loading->what);
-        model->arch = kr_arch_for_config(type->text);
         if (!model->arch)
             return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: model_type '%.64s' is not known",
                            loading->what, type->text);
@@ -223,6 +263,17 @@ static krait_status load_describe(kr_loading *loading, const kr_origin *origin)
         return kr_fail_memory(loading->message);
     return kr_json_parse(&loading->tree, description.text, description.length, "description",
                          &loading->arena, loading->message);
+}
+
+/* The file's vocabulary, unless tokens are bytes or there are none. */
+static krait_status load_tokens(kr_loading *loading)
+{
+    krait_model *model = loading->model;
+
+    if (strcmp(loading->package.format, "gguf") != 0 || model->bytes || model->vocabulary == 0)
+        return KRAIT_OK;
+    return kr_tokens_read(&model->tokens, loading->package.metadata, model->vocabulary, loading->what, &model->arena,
+                          loading->message);
 }
 
 /* ---- the listing -------------------------------------------------------------------------------- */
@@ -340,7 +391,8 @@ krait_status kr_load_begin(kr_loading *loading, const kr_origin *origin,
         (status = load_package(loading, origin)) != KRAIT_OK ||
         (status = load_describe(loading, origin)) != KRAIT_OK ||
         (status = kr_build(loading)) != KRAIT_OK ||
-        (status = kr_bind_shared(loading)) != KRAIT_OK)
+        (status = kr_bind_shared(loading)) != KRAIT_OK ||
+        (status = load_tokens(loading)) != KRAIT_OK)
         return status;
     return kr_plan(loading);
 }
@@ -353,13 +405,17 @@ void kr_load_end(kr_loading *loading, int keep)
         return;
     kr_arena_free(&loading->arena);
     kr_file_close(&loading->config_file, &model->memory);
-    if (!keep) {
-        kr_file_close(&loading->file, &model->memory);
+    if (!keep)
         kr_model_free(model);
-    }
 }
 
-/* The file stays open only if weights lie in it; the listing shows data only where it stays. */
+static void load_close(krait_model *model, kr_memory *memory)
+{
+    while (model->n_files > 0)
+        kr_file_close(&model->files[--model->n_files], memory);
+}
+
+/* Files stay open only if weights lie in them; the listing shows data only where it stays. */
 static void load_settle(kr_loading *loading)
 {
     krait_model *model = loading->model;
@@ -367,10 +423,8 @@ static void load_settle(kr_loading *loading)
 
     for (size_t i = 0; i < model->n_bound; i++)
         used |= model->bound[i].prepared == model->bound[i].data;
-    if (used)
-        model->file = loading->file;
-    else
-        kr_file_close(&loading->file, &model->memory);
+    if (!used)
+        load_close(model, &model->memory);
     stays = used || (loading->options->flags & KRAIT_OPEN_BORROW);
     for (size_t i = 0; i < model->n_tensors; i++)
         if (!stays)
@@ -405,7 +459,7 @@ void kr_model_free(krait_model *model)
     kr_memory memory = model->memory;
 
     kr_memory_give(&memory, model->weights, model->weights_bytes, KR_ALIGN);
-    kr_file_close(&model->file, &memory);
+    load_close(model, &memory);
     model->arena.memory = &memory;
     kr_arena_free(&model->arena);
     kr_memory_give(&memory, model, sizeof *model, KR_ALIGN);

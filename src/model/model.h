@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "formats/package.h"
+#include "formats/tokens.h"
 #include "layers/layer.h"
 
 /* One want of one layer and the tensor that it got. */
@@ -45,7 +46,8 @@ typedef struct kr_arch kr_arch;
 struct krait_model {
     kr_memory         memory;
     kr_arena          arena;        /* layers, names, the listing */
-    kr_file           file;         /* kept where weights are used in place */
+    kr_file          *files;        /* in the arena; open while loading, then where weights are used in place */
+    size_t            n_files;
     void             *weights;      /* one block of prepared weights, aligned to 64 */
     size_t            weights_bytes;
     const kr_kernels *kernels;
@@ -63,6 +65,7 @@ struct krait_model {
     kr_flows          flows;
     int64_t           end_token;    /* -1: none */
     int               bytes;        /* tokens are bytes */
+    kr_tokens         tokens;       /* else what they stand for, if the file says so */
     kr_bound         *bound;
     size_t            n_bound;
     kr_model_part    *parts;
@@ -103,7 +106,7 @@ typedef struct kr_loading {
     krait_message  *message;
     krait_model    *model;
     kr_arena        arena;          /* gone when loading ends */
-    kr_file         file, config_file;
+    kr_file         config_file;
     kr_package      package;
     const kr_json  *config;         /* a config.json or krait's own description */
     const kr_json  *tree;           /* krait's own description */
@@ -116,6 +119,13 @@ typedef struct kr_loading {
 krait_status kr_load_begin(kr_loading *loading, const kr_origin *origin,
                            const krait_open_options *options, const kr_kernels *kernels,
                            krait_message *message);
+/* folder/name in the loading's arena, or NULL; the folder's text may end in a slash or be empty. */
+const char  *kr_load_join(kr_loading *loading, const char *folder, size_t length, const char *name);
+/* Room for so many files of weights, once; then each is opened as the options say, kept and read. */
+krait_status kr_load_room(kr_loading *loading, size_t count);
+krait_status kr_load_file(kr_loading *loading, const char *path, kr_package *package);
+/* shards.c: the files of the index at 'path', beside it in 'folder', as one package. */
+krait_status kr_load_shards(kr_loading *loading, const char *folder, const char *path);
 /* Frees what loading needed; with keep 0 the model too. */
 void         kr_load_end(kr_loading *loading, int keep);
 /* All of it.  kernels NULL: what options and the CPU say. */
@@ -137,7 +147,8 @@ krait_status kr_build(kr_loading *loading);
 typedef struct kr_lookup {
     const char    *tensor;          /* full name */
     const char    *logarithm;       /* or this one, if the want has a logarithm; may be NULL */
-    const kr_json *view;            /* {"tensor", "rows" | "index", "transpose"} or NULL */
+    const kr_json *view;            /* {"tensor", "rows" | "index", "flatten", "transpose"} or NULL */
+    int            is_logarithm;    /* 'tensor' is already that of a logarithm */
     int            named;           /* in "weights": then it must be there */
 } kr_lookup;
 

@@ -28,7 +28,7 @@ float kr_source_float(int32_t type, const unsigned char *data, uint64_t i)
 /* Do the file's own bytes serve? */
 static int prepare_in_place(const kr_loading *loading, const kr_bound *bound)
 {
-    int stays = loading->file.bytes != NULL || (loading->options->flags & KRAIT_OPEN_BORROW);
+    int stays = loading->model->n_files > 0 || (loading->options->flags & KRAIT_OPEN_BORROW);
 
     return bound->panels && stays && (uintptr_t)bound->data % KR_ALIGN == 0;
 }
@@ -138,7 +138,7 @@ static krait_status prepare_check(kr_loading *loading, const kr_bound *bound)
                 float x = bound->type == KR_TYPE_Q8_0
                               ? kr_float_of_half(kr_pack_q8_scale(&w, kr_pack_q8_record(&w, o, k / KR_BLOCK), o))
                           : bound->type == KR_TYPE_F32
-                              ? ((const float *)w.data)[kr_pack_index(&w, o, k)]
+                              ? kr_pack_f32(w.data, kr_pack_index(&w, o, k))
                               : kr_source_float(bound->type, w.data, kr_pack_index(&w, o, k));
 
                 finite = (kr_bits_of(x) & 0x7f800000u) != 0x7f800000u;

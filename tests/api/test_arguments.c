@@ -357,7 +357,7 @@ TEST(arguments_sample)
     CHECK_INT(token, 2);
     newer.more[0] = 1;
     CHECK_STATUS(krait_sample(logits, 3, &newer.known, &rng, &token), KRAIT_ERR_ARGUMENT);
-    newer.known.size = 7;
+    newer.known.size = sizeof(size_t) - 1;
     CHECK_STATUS(krait_sample(logits, 3, &newer.known, &rng, &token), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_sample(NULL, 3, NULL, &rng, &token), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_sample(logits, 0, NULL, &rng, &token), KRAIT_ERR_ARGUMENT);
@@ -376,7 +376,7 @@ TEST(arguments_convert)
     char  folder[256], to[256];
     struct { krait_status status; krait_convert_options options; } cases[] = {
         { KRAIT_ERR_ARGUMENT, { .size = 0 } },
-        { KRAIT_ERR_ARGUMENT, { .size = 7 } },
+        { KRAIT_ERR_ARGUMENT, { .size = sizeof(size_t) - 1 } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = KRAIT_OPEN_BORROW } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = KRAIT_OPEN_FAST } },
         { KRAIT_ERR_ARGUMENT, { .size = sizeof(krait_convert_options), .flags = INT32_MIN } },

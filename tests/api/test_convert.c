@@ -165,7 +165,7 @@ static void tree_tensor(tiny *t, const char *name, const float *numbers, uint64_
     float        *data = malloc(count * sizeof *data);
 
     for (uint64_t i = 0; i < count; i++)
-        data[i] = 0.4f * numbers[(i * 7 + t->count * 31) % 4096];
+        data[i] = tiny_little(0.4f * tiny_little(numbers[(i * 7 + t->count * 31) % 4096]));
     snprintf(t->names[t->count], TINY_NAME, "%s", name);
     *tensor = (krait_tensor){ t->names[t->count], data, 4 * count, { a, b, c, 0 }, c ? 3 : b ? 2 : 1, KRAIT_F32 };
     t->count++;
@@ -300,7 +300,7 @@ TEST(convert_refuses_numbers)
     test_path(folder, sizeof folder, "numbers");
     test_path(path, sizeof path, "numbers.gguf");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        data[37] = cases[i].number;
+        data[37] = tiny_little(cases[i].number);
         tiny_folder(t, folder);
         for (int k = 0; k < 8; k++) {
             krait_message  message = { "" };

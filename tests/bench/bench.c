@@ -13,129 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "cli/probe.h"
+#include "cli/progress.h"
 #include "krait.h"
 #include "support/random.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 /* ---- the machine -------------------------------------------------------------------------------- */
 
-static double now(void)
-{
-    struct timespec t;
+static probe machine;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-enum { PROBE_BYTES = 256 << 20 };
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static void read_512(const float *x)
-{
-    __m512 sums[8] = { { 0 } };
-
-    for (size_t i = 0; i < PROBE_BYTES / sizeof *x; i += 8 * 16)
-#pragma GCC unroll 8
-        for (size_t j = 0; j < 8; j++)
-            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(x + i + 16 * j));
-    __asm__ volatile("" : : "m"(sums));
-}
-
-__attribute__((target("avx2"))) static void read_256(const float *x)
-{
-    __m256 sums[8] = { { 0 } };
-
-    for (size_t i = 0; i < PROBE_BYTES / sizeof *x; i += 8 * 8)
-#pragma GCC unroll 8
-        for (size_t j = 0; j < 8; j++)
-            sums[j] = _mm256_add_ps(sums[j], _mm256_load_ps(x + i + 8 * j));
-    __asm__ volatile("" : : "m"(sums));
-}
-#endif
-
-static void read_plain(const float *x)
-{
-    uint64_t        sum = 0;
-    const uint64_t *words = (const uint64_t *)(const void *)x;
-
-    for (size_t i = 0; i < PROBE_BYTES / sizeof *words; i++)
-        sum += words[i];
-    __asm__ volatile("" : : "r"(sum));
-}
-
-/* Bytes per second of reading a buffer that no cache holds, with the widest loads there are. */
 static double bandwidth(void)
 {
-    static float *buffer;
-    void        (*read)(const float *x) = read_plain;
-    double        start;
-
-    if (!buffer) {
-        buffer = aligned_alloc(64, PROBE_BYTES);
-        memset(buffer, 0, PROBE_BYTES);
-    }
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        read = read_256;
-    if (__builtin_cpu_supports("avx512f"))
-        read = read_512;
-#endif
-    start = now();
-    read(buffer);
-    return PROBE_BYTES / (now() - start);
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static double fma_512(long rounds)
-{
-    __m512 a[12];
-
-    for (int j = 0; j < 12; j++)
-        a[j] = _mm512_set1_ps((float)j);
-    for (long i = 0; i < rounds; i++)
-#pragma GCC unroll 12
-        for (int j = 0; j < 12; j++)
-            a[j] = _mm512_fmadd_ps(a[j], _mm512_set1_ps(0.5f), _mm512_set1_ps(1.0f));
-    __asm__ volatile("" : : "m"(a));
-    return (double)rounds * 12 * 16 * 2;
-}
-
-__attribute__((target("avx2,fma"))) static double fma_256(long rounds)
-{
-    __m256 a[12];
-
-    for (int j = 0; j < 12; j++)
-        a[j] = _mm256_set1_ps((float)j);
-    for (long i = 0; i < rounds; i++)
-#pragma GCC unroll 12
-        for (int j = 0; j < 12; j++)
-            a[j] = _mm256_fmadd_ps(a[j], _mm256_set1_ps(0.5f), _mm256_set1_ps(1.0f));
-    __asm__ volatile("" : : "m"(a));
-    return (double)rounds * 12 * 8 * 2;
-}
-#endif
-
-/* Float operations per second; 0 where there is no probe. */
-static double fma_rate(void)
-{
-#if defined(__x86_64__)
-    double start = now(), done;
-
-    if (__builtin_cpu_supports("avx512f"))
-        done = fma_512(2000000);
-    else if (__builtin_cpu_supports("avx2"))
-        done = fma_256(2000000);
-    else
-        return 0;
-    return done / (now() - start);
-#else
-    return 0;
-#endif
+    return probe_bandwidth(&machine);
 }
 
 static double peak_megabytes(void)
@@ -144,19 +34,6 @@ static double peak_megabytes(void)
 
     getrusage(RUSAGE_SELF, &usage);
     return (double)usage.ru_maxrss / 1024;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, size_t count)
-{
-    qsort(x, count, sizeof *x, by_size);
-    return x[count / 2];
 }
 
 /* ---- a model of mamba-130m's shape with random weights ---------------------------------------------- */
@@ -268,14 +145,14 @@ static double operations(const krait_model *model)
 static double decode_once(const krait_model *model, krait_state *state, float *logits, int tokens)
 {
     int64_t vocabulary = get(model, KRAIT_VOCABULARY);
-    double  start = now();
+    double  start = progress_clock();
 
     for (int i = 0; i < tokens; i++) {
         int32_t token = (int32_t)(i * 7919 % vocabulary);
 
         krait_step_tokens(model, state, &token, logits);
     }
-    return tokens / (now() - start);
+    return tokens / (progress_clock() - start);
 }
 
 static void decode(const krait_model *model, const char *name)
@@ -296,8 +173,8 @@ static void decode(const krait_model *model, const char *name)
         rates[r] = decode_once(model, state, logits, tokens);
         limits[r] = rates[r] * bytes / ((before + bandwidth()) / 2);
     }
-    printf("%-28s decode   %8.1f tokens/s  %6.1f GB/s  %3.0f %% of bandwidth\n", name, median(rates, (size_t)rounds),
-           median(rates, (size_t)rounds) * bytes * 1e-9, 100 * median(limits, (size_t)rounds));
+    printf("%-28s decode   %8.1f tokens/s  %6.1f GB/s  %3.0f %% of bandwidth\n", name, probe_median(rates, (size_t)rounds),
+           probe_median(rates, (size_t)rounds) * bytes * 1e-9, 100 * probe_median(limits, (size_t)rounds));
     krait_state_destroy(state, NULL);
     free(logits);
 }
@@ -307,11 +184,11 @@ static double prefill_once(const krait_model *model, krait_state *state, const i
 {
     krait_input  input = { .size = sizeof input, .steps = steps, .tokens = tokens };
     krait_output output = { .size = sizeof output, .rows = logits, .which = KRAIT_ROWS_LAST };
-    double       start = now();
+    double       start = progress_clock();
 
     output.capacity = (size_t)get(model, KRAIT_OUT_WIDTH);
     krait_run(model, state, &input, &output, NULL);
-    return (double)steps / (now() - start);
+    return (double)steps / (progress_clock() - start);
 }
 
 static void prefill(const krait_model *model, const char *name, uint32_t chunk)
@@ -331,15 +208,15 @@ static void prefill(const krait_model *model, const char *name, uint32_t chunk)
     krait_state_create(&state, model, &options, NULL);
     prefill_once(model, state, tokens, chunk, logits);
     for (int r = 0; r < rounds; r++) {
-        double before = fma_rate();
+        double before = probe_fma();
 
         rates[r] = prefill_once(model, state, tokens, quick ? chunk : STEPS, logits);
-        before = (before + fma_rate()) / 2;
+        before = (before + probe_fma()) / 2;
         limits[r] = before > 0 ? rates[r] * (operations(model) - head) / before : 0;
     }
     printf("%-28s prefill  %8.1f tokens/s  %6.1f GFLOP/s  %3.0f %% of the FMA rate (chunk %u)\n", name,
-           median(rates, (size_t)rounds), median(rates, (size_t)rounds) * (operations(model) - head) * 1e-9,
-           100 * median(limits, (size_t)rounds), (unsigned)chunk);
+           probe_median(rates, (size_t)rounds), probe_median(rates, (size_t)rounds) * (operations(model) - head) * 1e-9,
+           100 * probe_median(limits, (size_t)rounds), (unsigned)chunk);
     krait_state_destroy(state, NULL);
     free(logits);
 }
@@ -359,13 +236,13 @@ static void measure_file(const char *path)
 {
     krait_model  *model;
     krait_message why;
-    double        start = now(), opened;
+    double        start = progress_clock(), opened;
 
     if (krait_model_open(&model, path, NULL, &why) != KRAIT_OK) {
         printf("%s: skipped: %s\n", path, why.text);
         return;
     }
-    opened = now() - start;
+    opened = progress_clock() - start;
     printf("%-28s opened in %.2f ms\n", path, 1e3 * opened);
     measure(model, path);
     krait_model_close(model);
@@ -391,7 +268,7 @@ int main(int count, char **words)
         else
             files++;
     printf("%s\n", krait_build());
-    printf("bandwidth %.1f GB/s, fma %.1f GFLOP/s, one thread\n", bandwidth() * 1e-9, fma_rate() * 1e-9);
+    printf("bandwidth %.1f GB/s, fma %.1f GFLOP/s, one thread\n", bandwidth() * 1e-9, probe_fma() * 1e-9);
     for (int i = 1; i < count; i++)
         if (words[i][0] != '-')
             measure_file(words[i]);

@@ -2,10 +2,11 @@
  * make_tiny.c - writes a tiny random model for the tests of the command: config.json and
  * model.safetensors as Hugging Face names them, into the folder given, which exists.
  *
- *     make_tiny FOLDER
+ *     make_tiny FOLDER [whole|mean|grid]
  *
- * Mamba over bytes, 2 layers of width 16; needs libc alone.  The weights come out of an
- * integer generator, so that the files are the same everywhere.
+ * Mamba over bytes, 2 layers of width 16; or a tree of krait's own: one that needs whole
+ * sequences and an order, one that uses dt, one over images.  Needs libc alone.  The weights come
+ * out of an integer generator, so that the files are the same everywhere.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 enum { WIDTH = 16, INNER = 32, STATES = 4, TAPS = 4, RANK = 2, LAYERS = 2 };
-enum { VOCABULARY = 256 };
+enum { VOCABULARY = 256, TREE = -2 };
 
 static const char config[] =
     "{\n"
@@ -26,6 +27,41 @@ static const char config[] =
     "  \"layer_norm_epsilon\": 1e-05, \"use_bias\": false, \"use_conv_bias\": true,\n"
     "  \"residual_in_fp32\": true, \"tie_word_embeddings\": true\n"
     "}\n";
+
+#define MIXER "{\"mamba1\": {\"inner\": 32, \"states\": 4, \"rank\": 2, \"path\": \"mixer\"}}"
+#define BLOCK "{\"residual\": {\"sequence\": [{\"rms_norm\": {\"path\": \"norm\"}}, " MIXER "]}}"
+#define IN    "{\"linear\": {\"width\": 16, \"path\": \"in\"}}"
+#define OUT   "{\"linear\": {\"width\": 3, \"path\": \"out\"}}"
+#define SHARED "{\"use\": {\"as\": \"shared\"}}"
+#define INSERT "{\"insert\": {\"at\": \"middle\", \"path\": \"token\"}}"
+
+/* Trees of krait's own. */
+static const struct {
+    const char *kind, *description;
+    int         features;
+} trees[] = {
+    { "whole",
+      "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
+      " \"tree\": {\"sequence\": [" IN ", \n"
+      " {\"define\": {\"as\": \"shared\", \"of\": " BLOCK "}},\n"
+      " {\"put\": {\"as\": \"hidden\"}},\n"
+      " {\"branches\": {\"merge\": \"mean\", \"of\":\n"
+      "  [" SHARED ", {\"reverse\": {\"of\": " SHARED "}}]}},\n"
+      " {\"permute\": {\"input\": \"path\", \"of\": " SHARED "}}, " INSERT ", " OUT "]}}\n", 6 },
+    { "mean",
+      "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
+      " \"tree\": {\"sequence\": [" IN ", " BLOCK ", {\"pool\": {\"kind\": \"mean\"}}, " OUT "]}}\n", 6 },
+    { "grid",
+      "{\"model_type\": \"krait\", \"version\": 1, \n"
+      " \"input\": {\"features\": 2, \"grid\": [4, 3]},\n"
+      " \"tree\": {\"sequence\": [" IN ", \n"
+      " {\"over\": {\"axis\": \"steps\", \"of\": " MIXER "}},\n"
+      " {\"over\": {\"axis\": \"grid\", \"of\": {\"sequence\": [\n"
+      "  {\"permute\": {\"input\": \"cells\", \"of\": " BLOCK "}},\n"
+      "  " INSERT ", {\"pool\": {\"kind\": \"token\", \"index\": 6}}]}}}, " OUT "]}}\n", 2 },
+};
+
+enum { TREES = sizeof trees / sizeof trees[0] };
 
 struct tensor {
     char   name[96], shape[32];
@@ -40,7 +76,9 @@ static void add(const char *name, int layer, int a, int b, int c, float low, flo
 {
     struct tensor *t = &tensors[tensor_count++];
 
-    if (layer >= 0)
+    if (layer == TREE)
+        snprintf(t->name, sizeof t->name, "%s", name);
+    else if (layer >= 0)
         snprintf(t->name, sizeof t->name, "backbone.layers.%d.%s", layer, name);
     else
         snprintf(t->name, sizeof t->name, "backbone.%s", name);
@@ -55,24 +93,37 @@ static void add(const char *name, int layer, int a, int b, int c, float low, flo
     t->high = high;
 }
 
-static void add_all(void)
+static void add_layer(int i)
+{
+    add("mixer.A_log", i, INNER, STATES, 0, 0, 1.5f);
+    add("mixer.D", i, INNER, 0, 0, 0.5f, 1.5f);
+    add("mixer.conv1d.bias", i, INNER, 0, 0, -0.1f, 0.1f);
+    add("mixer.conv1d.weight", i, INNER, 1, TAPS, -0.5f, 0.5f);
+    add("mixer.dt_proj.bias", i, INNER, 0, 0, -4, -2);
+    add("mixer.dt_proj.weight", i, INNER, RANK, 0, -0.5f, 0.5f);
+    add("mixer.in_proj.weight", i, 2 * INNER, WIDTH, 0, -0.5f, 0.5f);
+    add("mixer.out_proj.weight", i, WIDTH, INNER, 0, -0.3f, 0.3f);
+    add("mixer.x_proj.weight", i, RANK + 2 * STATES, INNER, 0, -0.3f, 0.3f);
+    add("norm.weight", i, WIDTH, 0, 0, 0.8f, 1.2f);
+}
+
+static void add_mamba(void)
 {
     int i;
 
     add("embeddings.weight", -1, VOCABULARY, WIDTH, 0, -1, 1);
-    for (i = 0; i < LAYERS; i++) {
-        add("mixer.A_log", i, INNER, STATES, 0, 0, 1.5f);
-        add("mixer.D", i, INNER, 0, 0, 0.5f, 1.5f);
-        add("mixer.conv1d.bias", i, INNER, 0, 0, -0.1f, 0.1f);
-        add("mixer.conv1d.weight", i, INNER, 1, TAPS, -0.5f, 0.5f);
-        add("mixer.dt_proj.bias", i, INNER, 0, 0, -4, -2);
-        add("mixer.dt_proj.weight", i, INNER, RANK, 0, -0.5f, 0.5f);
-        add("mixer.in_proj.weight", i, 2 * INNER, WIDTH, 0, -0.5f, 0.5f);
-        add("mixer.out_proj.weight", i, WIDTH, INNER, 0, -0.3f, 0.3f);
-        add("mixer.x_proj.weight", i, RANK + 2 * STATES, INNER, 0, -0.3f, 0.3f);
-        add("norm.weight", i, WIDTH, 0, 0, 0.8f, 1.2f);
-    }
+    for (i = 0; i < LAYERS; i++)
+        add_layer(i);
     add("norm_f.weight", -1, WIDTH, 0, 0, 0.8f, 1.2f);
+}
+
+static void add_tree(int features)
+{
+    add("in.weight", TREE, WIDTH, features, 0, -0.5f, 0.5f);
+    add("in.bias", TREE, WIDTH, 0, 0, -0.1f, 0.1f);
+    add_layer(TREE);
+    add("token.weight", TREE, 1, WIDTH, 0, -0.5f, 0.5f);
+    add("out.weight", TREE, 3, WIDTH, 0, -0.5f, 0.5f);
 }
 
 static FILE *open_in(const char *folder, const char *name)
@@ -138,15 +189,23 @@ static void write_safetensors(FILE *file)
 
 int main(int argc, char **argv)
 {
-    FILE *file;
+    const char *text = config;
+    FILE       *file;
+    int         i;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: make_tiny FOLDER\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: make_tiny FOLDER [whole|mean|grid]\n");
         return 2;
     }
-    add_all();
+    for (i = 0; argc == 3 && i < TREES; i++)
+        if (strcmp(argv[2], trees[i].kind) == 0) {
+            text = trees[i].description;
+            add_tree(trees[i].features);
+        }
+    if (text == config)
+        add_mamba();
     file = open_in(argv[1], "config.json");
-    fputs(config, file);
+    fputs(text, file);
     if (fclose(file) != 0)
         return 1;
     file = open_in(argv[1], "model.safetensors");

@@ -6,6 +6,7 @@
 # here byte by byte: no Python.  Each check prints ok or FAILED.
 set -u
 krait=$1
+RUN=${RUN-}                     # what runs a program of another machine, as words
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/krait-cli.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -18,12 +19,12 @@ else
     mkdir "$model"
     # shellcheck disable=SC2086
     ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" || exit 1
-    "$work/make_tiny" "$model" || exit 1
+    $RUN "$work/make_tiny" "$model" || exit 1
 fi
 
 # run ARGUMENTS: the command; its output in $work/out and $work/err, then $status.
 run() {
-    "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
+    $RUN "$krait" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
 }
 
@@ -89,8 +90,9 @@ run --help;                 ends "help" 0 "usage: krait"
 run;                        ends "no command" 2 "usage: krait"
 run frobnicate;             ends "unknown command" 2 "frobnicate"
 run --frobnicate;           ends "unknown option before a command" 2 "--frobnicate"
-for command in info run generate convert; do
+for command in info run generate convert check bench; do
     run $command --help;            ends "$command --help" 0 "usage: krait $command"
+    check "$command --help: every option has words" sh -c "! grep -q 'null' '$work/out'"
     run $command --frobnicate;      ends "$command: an unknown option" 2 "--frobnicate"
     check "$command: points to --help" has err "krait $command --help"
     run $command;                   ends "$command: no model" 2 "there is no"
@@ -117,6 +119,7 @@ run info "$work/bad.gguf";          ends "a damaged file" 1 "bad.gguf"
 run info "$model";                  ends "info" 0 "mamba1"
 check "info: parameters" has out "parameters"
 check "info: the tree is drawn" has out "residual"
+check "info: it can step" has out "any number of rows at a time"
 run info "$model" --tensors;        ends "info --tensors" 0 "[32, 4]"
 check "info --tensors: names" has out "A_log"
 run info "$model" --metadata;       ends "info --metadata" 0 "metadata"
@@ -124,6 +127,34 @@ run info --hash -- "$model";        ends "info --hash" 0 "model hash"
 run info "$model" --json --tensors --metadata --hash
 ends "info --json" 0 '"description": {'
 check "info --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
+
+# ---- trees of krait's own ----------------------------------------------------------
+
+if [ $# -eq 1 ]; then
+    for tree in whole mean grid; do
+        mkdir "$work/$tree"
+        "$work/make_tiny" "$work/$tree" $tree
+        run info "$work/$tree"
+        ends "info: $tree" 0
+        sed -n '/^  runs /p; /^  [a-z]* order /p; /^  gives /p; /^  grid /p; /^tree/,$p' \
+            "$work/out" >"$work/drawn"
+        check "info: $tree as it should be" cmp "$here/trees/info-$tree.txt" "$work/drawn"
+        run info "$work/$tree" --json
+        ends "info --json: $tree" 0 '"slots": ['
+        run check "$work/$tree" --steps 20
+        ends "check: $tree" 0 " promises held, 0 broken"
+        cp "$work/out" "$work/$tree.check"
+        run bench "$work/$tree" --lanes 1,2 --rows 20 --seconds 0
+        ends "bench: $tree" 0
+        cp "$work/out" "$work/$tree.bench"
+    done
+    check "check: whole sequences are not cut" sh -c "! grep -q 'calls of' '$work/whole.check'"
+    check "check: it says so" has whole.check "whole sequences, cannot step"
+    check "check: each lane of whole sequences" has whole.check "each lane alone"
+    check "check: with dt" has mean.check "saved and loaded, dt"
+    check "check: no steps with orders" has grid.check "a step brings no orders"
+    check "bench: cannot step" has whole.bench "cannot step"
+fi
 
 # ---- arrays ------------------------------------------------------------------------
 
@@ -159,6 +190,14 @@ for chunk in 1 2 5 1000; do
         --output "$work/b.npy"
     check "run: chunks of $chunk change nothing" same a.npy b.npy
 done
+for threads in 0 1 2 5; do
+    ran "run --threads $threads" --threads $threads --chunk 2 --input "$work/tokens.npy" \
+        --output "$work/b.npy"
+    check "run: $threads threads change nothing" same a.npy b.npy
+done
+run run "$model" --threads 1000 --input "$work/tokens.npy" --output "$work/x.npy"
+ends "run: too many threads" 1 "--threads 1000"
+check "run: too many threads: nothing is written" gone "$work/x.npy"
 ran "run --last" --last --input "$work/tokens.npy" --output "$work/b.npy"
 data "$work/a.npy" 1024 >"$work/a.last"
 data "$work/b.npy" 1024 >"$work/b.last"
@@ -252,13 +291,13 @@ run run "$model" --input "$work/tokens.npy" --output "$work/no/such/x.npy"
 ends "an output that cannot be" 1 "cannot be written"
 ( trap '' XFSZ
   ulimit -f 1
-  "$krait" run "$model" --input "$work/tokens.npy" --output "$work/x.npy" 2>"$work/err" )
+  $RUN "$krait" run "$model" --input "$work/tokens.npy" --output "$work/x.npy" 2>"$work/err" )
 status=$?
 ends "an output that is cut off" 1 "cannot be written"
 check "an output that is cut off: nothing is left" gone "$work/x.npy"
 ( trap '' XFSZ
   ulimit -f 0
-  "$krait" run "$model" --input "$work/tokens.npy" --state-out "$work/x" 2>&1 ) |
+  $RUN "$krait" run "$model" --input "$work/tokens.npy" --state-out "$work/x" 2>&1 ) |
     cat >"$work/err"
 check "a state that is cut off: a complaint" has err "cannot be written"
 check "a state that is cut off: nothing is left" gone "$work/x"
@@ -283,6 +322,9 @@ check "generate --quiet" [ ! -s "$work/err" ]
 printf 'Hello' >"$work/prompt"
 run generate "$model" --tokens 20 --ids --prompt-file "$work/prompt" --chunk 2
 check "generate: a file as text" same out ids
+run generate "$model" --tokens 20 --ids --prompt Hello --threads 3 --quiet
+check "generate: threads change nothing" same out ids
+run generate "$model" --threads 257;    ends "generate: too many threads" 1 "--threads 257"
 run generate "$model" --tokens 20 --ids --prompt Hello --seed 2
 check "generate: another seed" sh -c "! cmp -s '$work/out' '$work/ids'"
 run generate "$model" --tokens 20 --ids --prompt Hello --top-k 40 --top-p 0.9 \
@@ -314,21 +356,60 @@ run generate "$model" --prompt-ids -1;      ends "an id below 0" 1 "-1"
 run generate "$model" --prompt-file "$work/none"; ends "no such prompt" 1 "none"
 run generate "$model" --top-p 2;            ends "a top-p of 2" 1 "krait:"
 run generate "$model" --temperature -1;     ends "a temperature below 0" 1 "krait:"
-"$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
+$RUN "$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
 long=$!
 sleep 1
 kill -TERM $long
 finish $long
 ends "generate: interrupted" 1 "written:"
 if [ -e /dev/full ]; then
-    "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err" &
+    $RUN "$krait" generate "$model" --tokens 4000000000 >/dev/full 2>"$work/err" &
     finish $!
     ends "generate: a full disk" 1 "cannot be written"
 fi
 
+# ---- check --------------------------------------------------------------------------
+
+run check "$model"
+ends "check" 0 " promises held, 0 broken"
+check "check: recurrent by single steps" has out "single steps                   same bits"
+check "check: modes that are not there" has out "not there"
+run check "$model" --steps 3 --lanes 1 --seed 2
+ends "check: few rows" 0 "1 lane of 3 rows, seed 2"
+run check "$model" --steps 1
+ends "check: one row" 0 " 0 broken"
+run check "$model" --lanes 0;       ends "check: no lanes" 2 "--lanes"
+run check "$work/bad.gguf";         ends "check: a damaged file" 1 "bad.gguf"
+
+# ---- bench --------------------------------------------------------------------------
+
+run bench "$model" --lanes 1,3 --threads 1,2 --rows 20 --seconds 0
+ends "bench" 0 "prefill rows/s"
+lines=$(grep -c '^ *[12]  *[13]  *[0-9.]*  *[0-9.]*  *[0-9.]*  ' "$work/out")
+check "bench: a line for each" [ "$lines" -eq 4 ]
+check "bench: figures above 0" sh -c "! grep -q '  0\.0  ' '$work/out'"
+run bench "$model" --lanes 1,3 --threads 2 --rows 20 --seconds 0 --json
+ends "bench --json" 0 '"decode_rows_per_second"'
+check "bench --json: threads and lanes" has out '"threads": 2, "lanes": 3,'
+check "bench --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^}\$'"
+for list in 0 '1,' x '1,x' '1;2' ',1' '1,,2' '' 99999999999999999999 \
+    1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
+    run bench "$model" --lanes "$list"; ends "bench: no lanes are '$list'" 2 "--lanes"
+done
+run bench "$model" --threads 1,-2;  ends "bench: threads below 0" 2 "--threads"
+run bench "$model" --threads 300;   ends "bench: too many threads" 1 "--threads 300"
+run bench "$model" --chunk 0;       ends "bench: no chunk" 2 "--chunk"
+run bench "$model" --seconds -1;    ends "bench: less than no time" 2 "--seconds"
+"$krait" bench "$model" --seconds 100 >"$work/out" 2>"$work/err" &
+long=$!
+sleep 1
+kill -TERM $long
+finish $long
+ends "bench: interrupted" 1 "interrupted"
+
 # ---- convert -----------------------------------------------------------------------
 
-id() { "$krait" info "$1" 2>/dev/null | sed -n 's/^  model id *//p'; }
+id() { $RUN "$krait" info "$1" 2>/dev/null | sed -n 's/^  model id *//p'; }
 run convert "$model" "$work/f32.gguf"
 ends "convert" 0
 check "convert: says the sizes" has err "% of"
@@ -360,6 +441,57 @@ check "convert: nothing is left of it" [ -z "$(ls "$work" | grep '^x\.gguf')" ]
 cp "$work/f32.gguf" "$work/keep.gguf"
 run convert "$work/bad.gguf" "$work/keep.gguf"
 check "convert: a failure keeps what was there" same f32.gguf keep.gguf
+
+# ---- vocabularies -----------------------------------------------------------------
+
+# le BYTES VALUE: little-endian.  text WORDS, key NAME TYPE: as GGUF has them.
+le() {
+    n=$1 v=$2
+    while [ "$n" -gt 0 ]; do
+        printf "\\$(printf %03o $((v % 256)))"
+        n=$((n - 1)) v=$((v / 256))
+    done
+}
+text() { le 8 "$(printf %s "$1" | wc -c)"; printf %s "$1"; }
+key()  { text "$1"; le 4 "$2"; }
+
+# A tree over 7 tokens of which 5 are in the vocabulary; token n is followed by token 0.
+tree='{"model_type":"krait","version":1,"input":{"tokens":7},"tree":{"sequence":[
+{"embed":{"width":1,"weights":{"weight":"e"}}},{"linear":{"width":7,"weights":{"weight":"e"}}}]}}'
+{
+    printf GGUF; le 4 3; le 8 1; le 8 7
+    key general.architecture 8; text krait
+    key krait.description 8; text "$tree"
+    key tokenizer.ggml.model 8; text llama
+    key tokenizer.ggml.tokens 9; le 4 8; le 8 5
+    text ' one'; text '▁two'; text '<0x0A>'; text "$(printf '\033[2J')"; text five
+    key tokenizer.ggml.token_type 9; le 4 5; le 8 5
+    le 4 1; le 4 1; le 4 6; le 4 1; le 4 1
+    key tokenizer.ggml.bos_token_id 4; le 4 3
+    key tokenizer.ggml.eos_token_id 4; le 4 4
+    text e; le 4 2; le 8 1; le 8 7; le 4 0; le 8 0
+} >"$work/head"
+{
+    cat "$work/head"
+    le $(((32 - $(size "$work/head") % 32) % 32)) 0
+    # 2.0, 1.0 and so on: the logits of token 0 are the highest, since 2 has the greatest square.
+    for one in 64 63 63 63 63 63 63; do le 2 0; le 1 $((one == 63 ? 128 : 0)); le 1 "$one"; done
+} >"$work/words.gguf"
+run info "$work/words.gguf"
+ends "info: a vocabulary" 0 "llama, 5 tokens; bos 3, eos 4"
+check "info: tokens" has out '1 " two"'
+check "info: a byte token" has out '2 "\n"'
+check "info: nothing steers the terminal" has out '3 "\x1b[2J"'
+run info "$work/words.gguf" --json
+check "info --json: a vocabulary" has out '"tokens": 5'
+run generate "$work/words.gguf" --prompt-ids 1,6 --echo --tokens 3 --temperature 0 --quiet
+ends "generate: with a vocabulary" 0
+check "generate: its text" [ "$(cat "$work/out")" = " two one one one" ]
+run generate "$work/words.gguf" --prompt x
+ends "generate: a prompt that cannot be encoded" 1 "--prompt-ids"
+run convert "$work/words.gguf" "$work/words-too.gguf"
+run info "$work/words-too.gguf"
+ends "convert: a vocabulary goes over" 0 "llama, 5 tokens; bos 3, eos 4"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -106,10 +106,11 @@ static uint64_t host_now(void)
 #if defined(__SSE__) && defined(__GNUC__)
     now |= _mm_getcsr();
 #elif defined(__aarch64__) && defined(__GNUC__)
-    uint64_t fpcr;
+    uint64_t control, flags;
 
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    now |= fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(flags));
+    now |= control | flags;
 #endif
     return now;
 }
@@ -445,6 +446,16 @@ TEST(conformance_avx2)
 TEST(conformance_avx512)
 {
     check_kernels("avx512");
+}
+
+TEST(conformance_neon)
+{
+    check_kernels("neon");
+}
+
+TEST(conformance_neon_dot)
+{
+    check_kernels("neon_dot");
 }
 
 /* Any locale that writes 1,5. */

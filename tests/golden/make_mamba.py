@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Record outputs of Hugging Face transformers' MambaForCausalLM for tiny random models.
+"""Record outputs of Hugging Face transformers' MambaForCausalLM and FalconMambaForCausalLM for tiny random models.
 
     make_mamba.py                     make mamba/<name>.safetensors, one per model (needs torch, transformers)
     make_mamba.py --only deep         make one of them
@@ -42,9 +42,10 @@ WHOLE_VOCABULARY = 256
 
 
 # ---------------------------------------------------------------------------------------------------------
-# The models.  `steps` and `seed` are ours, the rest are MambaConfig's arguments; together they stretch every
-# shape: widths that no vector length divides, all window lengths, few and many states, and each tensor that
-# may be absent.  Seeds are unsigned 64-bit numbers, two of them above 2^63.
+# The models.  `steps` and `seed` are ours, the rest are arguments of MambaConfig, or of FalconMambaConfig where
+# `mixer_rms_eps` is among them; together they stretch every shape: widths that no vector length divides, all
+# window lengths, few and many states, and each tensor that may be absent.  Seeds are unsigned 64-bit numbers,
+# two of them above 2^63.
 # ---------------------------------------------------------------------------------------------------------
 
 MODELS = {
@@ -83,6 +84,21 @@ MODELS = {
     "prime": dict(
         steps=24, seed=10, vocab_size=256, hidden_size=17, expand=1, state_size=64, conv_kernel=2,
         time_step_rank="auto", num_hidden_layers=3, use_bias=True, layer_norm_epsilon=1e-6),
+    "falcon": dict(
+        steps=48, seed=11, vocab_size=11, hidden_size=40, expand=2, state_size=16, conv_kernel=4,
+        time_step_rank="auto", num_hidden_layers=2, tie_word_embeddings=False, mixer_rms_eps=1e-6),
+    # A rank of 1, whose norm is hardly more than a sign, and few states.
+    "falcon_narrow": dict(
+        steps=48, seed=12, vocab_size=11, hidden_size=15, expand=3, state_size=3, conv_kernel=2,
+        time_step_rank=1, num_hidden_layers=3, use_bias=True, layer_norm_epsilon=1e-6, mixer_rms_eps=0.01),
+    "falcon_wide": dict(
+        steps=24, seed=13, vocab_size=256, hidden_size=36, expand=2, state_size=37, conv_kernel=5,
+        time_step_rank=19, num_hidden_layers=2, use_conv_bias=False, mixer_rms_eps=1e-6),
+    # As above: an epsilon that is seen.
+    "falcon_epsilon": dict(
+        steps=48, seed=14, vocab_size=11, hidden_size=24, expand=1.5, state_size=8, conv_kernel=3,
+        time_step_rank=4, num_hidden_layers=2, tie_word_embeddings=False, layer_norm_epsilon=1e-4,
+        mixer_rms_eps=0.25),
 }
 
 
@@ -179,7 +195,7 @@ def run_float64(config, weights, ids):
 
         [u; z] = in_proj rms(x)                        each of width intermediate_size
         c      = silu(conv1d over the last conv_kernel values of u)
-        [r; B; C] = x_proj c
+        [r; B; C] = x_proj c                          falcon_mamba: each divided by its root mean square
         dt     = softplus(dt_proj r)
         h[d,n] = exp(dt[d] A[d,n]) h[d,n] + dt[d] B[n] c[d],   A = -exp(A_log)
         y[d]   = sum_n C[n] h[d,n] + D[d] c[d]
@@ -192,6 +208,10 @@ def run_float64(config, weights, ids):
 
     def rms_norm(x, name):
         return x / np.sqrt(np.mean(x * x) + epsilon) * weights[name]
+
+    def divide(x):
+        """By the root mean square, where the model does that to r, B and C."""
+        return x / np.sqrt(np.mean(x * x) + config["mixer_rms_eps"]) if "mixer_rms_eps" in config else x
 
     def linear(x, name):
         y = weights[name + ".weight"] @ x
@@ -224,6 +244,7 @@ def run_float64(config, weights, ids):
             window[:, -1] = u
             c = silu(np.sum(window * layer["taps"], axis=1) + layer["bias"])
             r, B, C = np.split(linear(c, mixer + ".x_proj"), [rank, rank + states])
+            r, B, C = divide(r), divide(B), divide(C)
             dt = np.logaddexp(0.0, linear(r, mixer + ".dt_proj"))   # softplus
             layer["state"] = np.exp(dt[:, None] * layer["A"]) * layer["state"] + np.outer(dt * c, B)
             y = layer["state"] @ C + weights[mixer + ".D"] * c
@@ -277,18 +298,19 @@ def read_safetensors(path):
 # ---------------------------------------------------------------------------------------------------------
 
 def make_config(arguments):
-    """(MambaConfig, text of its config.json).
+    """(MambaConfig or FalconMambaConfig, text of its config.json).
 
-    MambaConfig declares `expand` an integer and refuses 1.5, which real config.json files hold.  The model
+    Both declare `expand` an integer and refuse 1.5, which real config.json files hold.  The model
     itself reads intermediate_size only, so such a model is made with expand 1 and its intermediate_size set
     to int(1.5 * hidden_size); in the text `expand` is then put back to what was asked.
     """
-    from transformers import MambaConfig
+    from transformers import FalconMambaConfig, MambaConfig
+    falcon = "mixer_rms_eps" in arguments
     expand = arguments["expand"]
     whole = expand == int(expand)
-    config = MambaConfig(**{**arguments, "expand": expand if whole else 1})
+    config = (FalconMambaConfig if falcon else MambaConfig)(**{**arguments, "expand": expand if whole else 1})
     config.intermediate_size = int(expand * arguments["hidden_size"])
-    config.architectures = ["MambaForCausalLM"]
+    config.architectures = ["FalconMambaForCausalLM" if falcon else "MambaForCausalLM"]
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)
         text = (Path(folder) / "config.json").read_text()
@@ -301,8 +323,8 @@ def make_config(arguments):
 def run_transformers(config, weights, ids):
     """Logits [steps][vocabulary] of transformers' own model in float32, every one of its parameters set."""
     import torch
-    from transformers import MambaForCausalLM
-    model = MambaForCausalLM(config).float().eval()
+    import transformers
+    model = getattr(transformers, config.architectures[0])(config).float().eval()
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
 
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items() if name not in tied}

@@ -17,7 +17,7 @@
 
 enum { GUARD = 64 };
 
-static const char *const tables[] = { "avx512", "avx2" };
+static const char *const tables[] = { "avx512", "avx2", "neon_dot", "neon" };
 
 /* Runs 'check' for every table but plain; says which are not on this CPU. */
 static void with_tables(void (*check)(const kr_kernels *k))
@@ -236,6 +236,10 @@ static void compare_selective(const kr_kernels *k, kr_random *random, size_t cha
     kr_selective p = { a, d, x, dt, gated ? z : NULL, stride, stride, stride, bc, bc + states,
                        2 * states, h, y, stride, rows, channels, states };
 
+    for (size_t i = 0; rows == 1 && i < stride; i++)
+        dt[i] = 0;              /* what is flushed shows at its bound, where states stay as they are */
+    for (size_t i = 0; rows == 1 && i < memory; i++)
+        h[i] = h2[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
     k->selective(&p);
     p.y = expected;
     p.h = h2;
@@ -269,6 +273,22 @@ TEST(kernels_selective_equals_plain)
     with_tables(check_selective);
 }
 
+/* Without weights, in place: what weights of 1 give. */
+static void check_bare_rms_norm(const kr_kernels *k, const float *x, size_t width)
+{
+    size_t count = 3 * width;
+    float *y = copy_of(x, count), *expected = copy_of(x, count), *ones = copy_of(x, width);
+
+    for (size_t i = 0; i < width; i++)
+        ones[i] = 1;
+    k->rms_norm(y, y, NULL, 1e-6f, 3, width);
+    kr_kernels_plain.rms_norm(expected, x, NULL, 1e-6f, 3, width);
+    CHECK(equal(y, expected, count));
+    k->rms_norm(y, x, ones, 1e-6f, 3, width);
+    CHECK(equal(y, expected, count));
+    release(y), release(expected), release(ones);
+}
+
 static void check_rows(const kr_kernels *k)
 {
     kr_random random = kr_random_from(5);
@@ -281,6 +301,7 @@ static void check_rows(const kr_kernels *k)
         k->rms_norm(y, x, w, 1e-5f, 3, width);
         kr_kernels_plain.rms_norm(expected, x, w, 1e-5f, 3, width);
         CHECK(equal(y, expected, count));
+        check_bare_rms_norm(k, x, width);
         k->add(y, x, count);
         kr_kernels_plain.add(expected, x, count);
         CHECK(equal(y, expected, count));
@@ -365,6 +386,8 @@ static void check_activations(const kr_kernels *k)
 
         for (size_t i = 0; i < COUNT; i++)
             x[i] = i % 2 ? kr_float_of(kr_random_u32(&random)) : kr_random_unit(&random) * 100.0f;
+        for (size_t i = 0; i < 40; i++)             /* zeros of both signs in every place of a vector */
+            x[i] = i % 3 ? -0.0f : 0.0f;
         expected = copy_of(x, COUNT);
         k->activate(x, COUNT, kind);
         kr_kernels_plain.activate(expected, COUNT, kind);

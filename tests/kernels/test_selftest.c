@@ -6,7 +6,7 @@
 #include "core/bits.h"
 #include "test.h"
 
-static const char *const tables[] = { "plain", "avx2", "avx512" };
+static const char *const tables[] = { "plain", "avx2", "avx512", "neon", "neon_dot" };
 
 TEST(selftest_passes)
 {

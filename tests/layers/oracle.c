@@ -286,29 +286,28 @@ static void rms_norm_shape(layer *l)
     want(l, "weight", 0.5, 1.5, l->in, 0, 0);
 }
 
-/* y = x / sqrt(mean(x^2) + eps) * w */
+/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones */
+void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
+{
+    double squares = 0, off = 0, size, relative;
+
+    for (size_t c = 0; c < width; c++) {
+        squares += x[c].v * x[c].v;
+        off = apart(off, x[c].v * x[c].e);
+    }
+    size = sqrt(squares / (double)width + eps);
+    relative = off / (size * size * (double)width) + (6 + sqrt((double)width)) * HALF_UNIT;
+    for (size_t c = 0; c < width; c++) {
+        double by = w ? w->data[c] : 1, v = x[c].v / size * by;
+
+        y[c] = (number){ v, apart(x[c].e / size * by, v * relative) + TINY };
+    }
+}
+
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
-    const weight *w = get_weight(l, "weight");
-    double        eps = option(l, "eps", 1e-5);
-
-    for (size_t t = 0; t < in->count; t++) {
-        const number *x = in->x + t * l->in;
-        double        squares = 0, off = 0, size, relative;
-
-        for (size_t c = 0; c < l->in; c++) {
-            squares += x[c].v * x[c].v;
-            off = apart(off, x[c].v * x[c].e);
-        }
-        size = sqrt(squares / (double)l->in + eps);
-        relative = off / (size * size * (double)l->in) + (6 + sqrt((double)l->in)) * HALF_UNIT;
-        for (size_t c = 0; c < l->in; c++) {
-            double v = x[c].v / size * w->data[c];
-
-            out[t * l->in + c].v = v;
-            out[t * l->in + c].e = apart(x[c].e / size * w->data[c], v * relative) + TINY;
-        }
-    }
+    for (size_t t = 0; t < in->count; t++)
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"), out + t * l->in);
 }
 
 static void scale_shape(layer *l)
@@ -404,6 +403,8 @@ oracle_rows rows_through(const layer *l, const oracle_rows *in)
         return l->type->make(l, in);
     out = rows_made(in, in->count, l->out);
     l->type->run(l, in, out.x);
+    for (size_t i = 0; in->peak && i < out.count * out.width; i++)
+        *in->peak = isnan(out.x[i].v) ? INFINITY : fmax(*in->peak, fabs(out.x[i].v));
     return out;
 }
 
@@ -417,6 +418,7 @@ static oracle_rows run_episode(const layer *tree, const oracle_stream *stream, s
     oracle_rows  out;
 
     in.whole = oracle_whole(tree);
+    in.peak = stream->peak;
     in.tokens = stream->tokens ? stream->tokens + from : NULL;
     in.x = room(count * tree->in);
     in.dt = calloc(count, sizeof *in.dt);
@@ -435,6 +437,8 @@ oracle_rows oracle_run(const layer *tree, const oracle_stream *stream)
 {
     oracle_rows all = { 0 };
 
+    if (stream->peak)
+        *stream->peak = 0;
     for (size_t from = 0, to; from < stream->count; from = to) {
         oracle_rows one;
 

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ORACLE_OPTIONS = 12, ORACLE_WEIGHTS = 12, ORACLE_CHILDREN = 8, ORACLE_SLOTS = 8 };
+enum { ORACLE_OPTIONS = 12, ORACLE_WEIGHTS = 16, ORACLE_CHILDREN = 8, ORACLE_SLOTS = 8 };
 enum { ORACLE_TEXT = 64, ORACLE_VALUE = 160 };
 
 /* A value, and the error that float32 is expected to have in it. */
@@ -33,6 +33,7 @@ typedef struct oracle_rows {
     double              *dt;        /* [count]; all cells of a step have the step's */
     int                  whole;     /* all of it is there at once: pool makes one row */
     struct oracle_slots *slots;     /* of put and get */
+    double              *peak;      /* the largest number that any layer has made */
 } oracle_rows;
 
 typedef struct oracle_slots {
@@ -89,6 +90,7 @@ typedef struct oracle_stream {
     const float   *features;        /* NULL only if all tokens are there */
     const float   *dt;
     const uint8_t *reset;
+    double        *peak;            /* or NULL: is set */
 } oracle_stream;
 
 /* NULL: there is no oracle for such a layer. */

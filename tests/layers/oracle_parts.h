@@ -76,6 +76,8 @@ const weight *get_weight(const layer *l, const char *slot);
 
 number        silu(number x);
 number        softplus(number x);
+/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones.  y may be x. */
+void          rms_row(const number *x, size_t width, double eps, const weight *w, number *y);
 /* y = W x + bias */
 void          product(const weight *w, const weight *bias, const number *x, size_t x_stride,
                       number *y, size_t rows);

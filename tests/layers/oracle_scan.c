@@ -195,6 +195,26 @@ void mamba1_shape(layer *l)
     if (!oracle_option_text(l, "no_dt_bias"))
         want(l, "dt_proj.bias", -3, 0.5, m.inner, 0, 0);
     want_scan(l, m.inner, m.states);
+    if (oracle_option_text(l, "norm_weights")) {
+        want(l, "dt_norm.weight", 0.5, 1.5, m.rank, 0, 0);
+        want(l, "b_norm.weight", 0.5, 1.5, m.states, 0, 0);
+        want(l, "c_norm.weight", 0.5, 1.5, m.states, 0, 0);
+    }
+}
+
+/* Falcon-Mamba's norms of r, B and C, Jamba's if they have weights. */
+static void mamba1_norms(const layer *l, const mamba1 *m, size_t count)
+{
+    double eps = option(l, "norm_eps", 1e-6);
+
+    for (size_t t = 0; option_is(l, "norm", "rms") && t < count; t++) {
+        number *row = m->rbc + t * m->wide;
+        number *b = row + m->rank, *c = b + m->states;
+
+        rms_row(row, m->rank, eps, get_weight(l, "dt_norm.weight"), row);
+        rms_row(b, m->states, eps, get_weight(l, "b_norm.weight"), b);
+        rms_row(c, m->states, eps, get_weight(l, "c_norm.weight"), c);
+    }
 }
 
 /* The convolution, and what it makes of x: dt, B, C. */
@@ -207,6 +227,7 @@ static void mamba1_select(const layer *l, mamba1 *m, const oracle_rows *in)
     for (size_t i = 0; i < count * m->inner; i++)
         m->x[i] = silu(m->x[i]);
     product(get_weight(l, "x_proj.weight"), NULL, m->x, m->inner, m->rbc, count);
+    mamba1_norms(l, m, count);
     product(get_weight(l, "dt_proj.weight"), get_weight(l, "dt_proj.bias"), m->rbc, m->wide, m->dt,
             count);
     for (size_t i = 0; i < count * m->inner; i++)

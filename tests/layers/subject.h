@@ -43,7 +43,7 @@ typedef struct subject {
 int          subject_made(subject *s, const subject_case *made_of, uint64_t seed);
 void         subject_free(subject *s);
 /* What the oracle makes of the first 'steps' of a stream; to be freed. */
-oracle_rows  subject_oracle(const subject *s, size_t stream, size_t steps);
+oracle_rows  subject_oracle(const subject *s, size_t stream, size_t steps, double *peak);
 /* Makes each subject and calls 'check' with it: causal ones, those that need the whole, or both. */
 void         with_subjects(void (*check)(const subject *s));
 void         with_whole(void (*check)(const subject *s));
@@ -79,8 +79,9 @@ void           fill_scratch(lanes *l);
 /* The next lengths[i] rows of each lane; those up to 'steps' are nothing that could be read. */
 call_rows      call_made(const lanes *l, const uint32_t *lengths, size_t steps, size_t room);
 void           call_free(call_rows *c);
-/* Nothing was written there since call_made(). */
+/* Nothing was written there since call_made(); the same bits, where NaN is NaN. */
 int            untouched(const float *row, size_t count);
+int            check_bits(const float *actual, const float *expected, size_t count);
 krait_input    call_input(const lanes *l, const call_rows *c, const uint32_t *lengths,
                           size_t steps);
 

@@ -115,7 +115,7 @@ static size_t config_size(const golden *g, const char *field)
     return CHECK(value && value->flag) ? (size_t)value->integer : 1;
 }
 
-/* From README.md: names and shapes of MambaForCausalLM. */
+/* From README.md: names and shapes of MambaForCausalLM; FalconMambaForCausalLM has the same. */
 static void shape_of(const golden *g, krait_tensor *t)
 {
     size_t width = config_size(g, "hidden_size"), inner = config_size(g, "intermediate_size");
@@ -153,8 +153,10 @@ static void make_tensor(golden *g, const char *name, size_t length)
         count *= (size_t)t->shape[d];
     data = malloc(count * sizeof *data);
     kr_golden_fill(t->name, g->seed, t->shape, t->dimensions, data);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         g->bits += kr_bits_of(data[i]);
+        kr_store_u32((unsigned char *)(data + i), kr_bits_of(data[i]));     /* as files have them */
+    }
     t->data = data;
     t->bytes = count * sizeof *data;
     t->type = KRAIT_F32;
@@ -246,7 +248,8 @@ static void check_golden(const char *name)
 }
 
 static const char *const golden_names[] = { "plain", "bytes", "fraction", "wide",    "narrow",
-                                            "words", "words_untied", "deep", "epsilon", "prime" };
+                                            "words", "words_untied", "deep", "epsilon", "prime",
+                                            "falcon", "falcon_narrow", "falcon_wide", "falcon_epsilon" };
 enum { GOLDEN = sizeof golden_names / sizeof *golden_names };
 
 TEST(golden_mamba_logits)
@@ -255,7 +258,7 @@ TEST(golden_mamba_logits)
         check_golden(golden_names[i]);
 }
 
-/* What MambaConfig was given, with expand and "auto" unresolved, describes the same model. */
+/* What the config's class was given, with expand and "auto" unresolved, describes the same model. */
 TEST(golden_mamba_arguments)
 {
     for (size_t i = 0; i < GOLDEN; i++) {
@@ -265,7 +268,9 @@ TEST(golden_mamba_arguments)
         if (golden_open(&g, golden_names[i])) {
             char text[1024];
 
-            snprintf(text, sizeof text, "{\"model_type\": \"mamba\", %s",
+            const char *type = kr_json_get(g.config, "model_type")->text;
+
+            snprintf(text, sizeof text, "{\"model_type\": \"%s\", %s", type,
                      metadata_text(&g, "arguments") + 1);
             CHECK_STATUS(krait_model_create(&model, text, g.tensors, g.n_tensors, NULL, NULL),
                          KRAIT_OK);

@@ -51,7 +51,7 @@ TEST(layers_every_type_is_tried)
 static void check_oracle(const subject *s)
 {
     for (size_t stream = 0; stream < STREAMS; stream++) {
-        oracle_rows y = subject_oracle(s, stream, STEPS);
+        oracle_rows y = subject_oracle(s, stream, STEPS, NULL);
 
         for (size_t i = 0; i < y.count * y.width; i++)
             if (!CHECK_CLOSE((double)row_out(s, stream, 0)[i], y.x[i].v, ALLOWED * y.x[i].e))

@@ -84,8 +84,8 @@ static void check_lanes(const subject *s)
 
             for (size_t lane = 0; lane < count; lane++)
                 if (CHECK_U64(counts[lane], s->rows[plays[lane]]))
-                    CHECK_BYTES(out + lane * stride * s->out, row_out(s, plays[lane], 0),
-                                counts[lane] * s->out * 4);
+                    check_bits(out + lane * stride * s->out, row_out(s, plays[lane], 0),
+                                counts[lane] * s->out);
             free(out);
         }
         lanes_free(&l);
@@ -121,7 +121,7 @@ void check_whole_ragged(const subject *s)
                 continue;
             alone = run_alone(s, l.plays[lane], 0, lengths[lane], 1, &count);
             if (CHECK_U64(counts[lane], count))
-                CHECK_BYTES(out + lane * stride * s->out, alone, count * s->out * 4);
+                check_bits(out + lane * stride * s->out, alone, count * s->out);
             free(alone);
         }
         free(out);
@@ -148,7 +148,7 @@ void check_whole_episodes(const subject *s)
                 to++;
             alone = run_alone(s, stream, from, to - from, 0, &count);
             if (CHECK(row + count <= s->rows[stream]))
-                CHECK_BYTES(alone, row_out(s, stream, row), count * s->out * 4);
+                check_bits(alone, row_out(s, stream, row), count * s->out);
             row += count;
             free(alone);
         }
@@ -170,8 +170,8 @@ static void check_which(const subject *s)
 
     for (size_t lane = 0; lane < 3; lane += 2)
         if (CHECK_U64(counts[lane], 1))
-            CHECK_BYTES(out + lane * stride * s->out, row_out(s, lane, s->rows[lane] - 1),
-                        s->out * 4);
+            check_bits(out + lane * stride * s->out, row_out(s, lane, s->rows[lane] - 1),
+                        s->out);
     free(out);
     free(run_whole(&l, lengths, KRAIT_ROWS_NONE, counts, &stride));
     lanes_free(&l);
@@ -253,7 +253,7 @@ static void check_max_steps(const subject *s)
     out = run_whole(&l, lengths, KRAIT_ROWS_ALL, counts, &stride);
     alone = run_alone(s, 1, 0, STEPS - 1, 1, &count);
     if (CHECK_U64(counts[1], count))
-        CHECK_BYTES(out + stride * s->out, alone, count * s->out * 4);
+        check_bits(out + stride * s->out, alone, count * s->out);
     free(out), free(alone);
     lanes_free(&l);
 }

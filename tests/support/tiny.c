@@ -19,6 +19,18 @@ static void *taken(void *block)
 
 /* ---- weights ---- */
 
+float tiny_little(float x)
+{
+    uint32_t      bits;
+    unsigned char bytes[4];
+
+    memcpy(&bits, &x, sizeof bits);
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (unsigned char)(bits >> 8 * i);
+    memcpy(&x, bytes, sizeof x);
+    return x;
+}
+
 /* Evenly between low and high; dimensions of 0 are not there. */
 static void add(tiny *t, kr_random *random, float low, float high, const uint64_t shape[3],
                 const char *format, size_t layer)
@@ -39,7 +51,7 @@ static void add(tiny *t, kr_random *random, float low, float high, const uint64_
     tensor->bytes = numbers * sizeof *data;
     tensor->data = data = taken(malloc(numbers * sizeof *data));
     for (size_t i = 0; i < numbers; i++)
-        data[i] = 0.5f * (low + high) + 0.5f * (high - low) * kr_random_unit(random);
+        data[i] = tiny_little(0.5f * (low + high) + 0.5f * (high - low) * kr_random_unit(random));
 }
 
 #define SHAPE(...) (const uint64_t[3]){ __VA_ARGS__ }

@@ -37,7 +37,10 @@ tiny  *tiny_make(const tiny_sizes *sizes, uint64_t seed);      /* sizes NULL: al
 void   tiny_free(tiny *t);
 /* The tensor of that name; NULL: none. */
 krait_tensor *tiny_find(tiny *t, const char *name);
+/* Its numbers, which lie as in files: read and written through tiny_little(). */
 float *tiny_data(tiny *t, const char *name);
+/* The number whose bytes here are x's in a little-endian file, and the other way round. */
+float  tiny_little(float x);
 /* Takes a tensor out. */
 void   tiny_drop(tiny *t, const char *name);
 
