@@ -70,6 +70,10 @@ const char *krait_build(void)
         return COMPILER "; kernels avx512 avx2 plain";
     if (strcmp(best, "avx2") == 0)
         return COMPILER "; kernels avx2 plain";
+    if (strcmp(best, "neon_dot") == 0)
+        return COMPILER "; kernels neon_dot neon plain";
+    if (strcmp(best, "neon") == 0)
+        return COMPILER "; kernels neon plain";
     return COMPILER "; kernels plain";
 }
 

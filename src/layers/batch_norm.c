@@ -54,10 +54,7 @@ static void batch_norm_run(const kr_layer *layer, kr_context *context, const kr_
 {
     const batch_norm *p = layer->params;
 
-    (void)context;
-    for (size_t r = 0; r < kr_rows_count(in); r++)
-        for (size_t c = 0; c < in->width; c++)
-            out->data[r * in->width + c] = kr_fma(in->data[r * in->width + c], p->factor[c], p->shift[c]);
+    context->kernels->scale(out->data, in->data, p->factor, p->shift, kr_rows_count(in), in->width);
 }
 
 extern const kr_layer_type kr_layer_batch_norm;

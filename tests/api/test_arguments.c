@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "krait.h"
+#include "kernels/kernels.h"
 #include "support/tiny.h"
 #include "test.h"
 
@@ -15,6 +16,7 @@ TEST(arguments_version)
     CHECK_INT(krait_abi(), KRAIT_ABI);
     CHECK_INT(krait_numerics(), KRAIT_NUMERICS);
     CHECK(strstr(krait_build(), "kernels") && strstr(krait_build(), "plain"));
+    CHECK(strstr(krait_build(), kr_kernels_best()->name) != NULL);
     CHECK_STR(krait_status_text(KRAIT_OK), "ok");
     for (krait_status status = KRAIT_ERR_BUILD; status < 0; status++) {
         CHECK(krait_status_text(status) && krait_status_text(status)[0]);

@@ -4,6 +4,7 @@
 # The command is linked against a library that breaks one promise at a time (faults.c), and
 # has to say which.  COMPILE and LINK come from the Makefile.
 set -u
+RUN=${RUN-}                     # what runs a program of another machine, as words
 build=$1
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/krait-check.XXXXXX") || exit 1
@@ -14,8 +15,8 @@ mkdir "$work/tiny" "$work/whole"
 wraps=$(sed -n 's/^[a-z].* __wrap_\(krait_[a-z_]*\)(.*/\1/p' "$here/faults.c" | sort -u |
     sed 's/^/-Wl,--wrap=/')
 # shellcheck disable=SC2086
-${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && "$work/make_tiny" "$work/tiny" &&
-    "$work/make_tiny" "$work/whole" whole &&
+${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && $RUN "$work/make_tiny" "$work/tiny" &&
+    $RUN "$work/make_tiny" "$work/whole" whole &&
     $COMPILE -Iinclude -c -o "$work/faults.o" "$here/faults.c" &&
     $LINK -pthread -o "$work/krait" "$build"/src/cli/*.o "$work/faults.o" $wraps \
         "$build/libkrait.a" -lm || exit 1
@@ -33,7 +34,8 @@ verdict() {
 }
 
 check() {
-    KRAIT_FAULT=$1 "$work/krait" check "$work/$model" >"$work/out" 2>&1 </dev/null
+    # shellcheck disable=SC2086
+    KRAIT_FAULT=$1 $RUN "$work/krait" check "$work/$model" >"$work/out" 2>&1 </dev/null
     status=$?
 }
 

@@ -133,7 +133,7 @@ check "info --json: ends as it should" sh -c "tail -n 1 '$work/out' | grep -q '^
 if [ $# -eq 1 ]; then
     for tree in whole mean grid; do
         mkdir "$work/$tree"
-        "$work/make_tiny" "$work/$tree" $tree
+        $RUN "$work/make_tiny" "$work/$tree" $tree
         run info "$work/$tree"
         ends "info: $tree" 0
         sed -n '/^  runs /p; /^  [a-z]* order /p; /^  gives /p; /^  grid /p; /^tree/,$p' \
@@ -400,7 +400,7 @@ run bench "$model" --threads 1,-2;  ends "bench: threads below 0" 2 "--threads"
 run bench "$model" --threads 300;   ends "bench: too many threads" 1 "--threads 300"
 run bench "$model" --chunk 0;       ends "bench: no chunk" 2 "--chunk"
 run bench "$model" --seconds -1;    ends "bench: less than no time" 2 "--seconds"
-"$krait" bench "$model" --seconds 100 >"$work/out" 2>"$work/err" &
+$RUN "$krait" bench "$model" --seconds 100 >"$work/out" 2>"$work/err" &
 long=$!
 sleep 1
 kill -TERM $long

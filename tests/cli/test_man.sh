@@ -10,15 +10,16 @@ if [ "$1" = lint ]; then
     exit
 fi
 krait=$1
+RUN=${RUN-}                     # what runs a program of another machine, as words
 work=$(mktemp -d "${TMPDIR:-/tmp}/krait-man.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 
 # Lines "command", "command OPERANDS" and "command --option VALUE".
-"$krait" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' >"$work/commands"
+$RUN "$krait" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' >"$work/commands"
 [ "$(wc -l <"$work/commands")" -ge 4 ] || { echo "--help lists no commands"; exit 1; }
 while read -r command; do
     echo "$command"
-    "$krait" "$command" --help | sed -n \
+    $RUN "$krait" "$command" --help | sed -n \
         -e "s/^usage: krait \([a-zA-Z. ]*\) \[options\]\$/\1/p" \
         -e "s/^  \(--[a-z-]*\)\( [^ ][^ ]*\)\{0,1\}\(  .*\)\{0,1\}\$/$command \1\2/p" |
         grep -v -e ' --help$'

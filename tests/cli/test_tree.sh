@@ -2,6 +2,7 @@
 # test_tree.sh BUILD - descriptions, drawn as trees/*.txt have them; COMPILE and LINK come
 # from the Makefile.
 set -u
+RUN=${RUN-}                     # what runs a program of another machine, as words
 build=$1
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/krait-tree.XXXXXX") || exit 1
@@ -13,9 +14,9 @@ $COMPILE -Isrc -Iinclude -c -o "$work/draw.o" "$here/draw.c" &&
     exit 1
 
 for json in "$here"/trees/*.json; do
-    "$work/draw" <"$json" >"$work/out" || { echo "$json: cannot be drawn"; failed=1; }
+    $RUN "$work/draw" <"$json" >"$work/out" || { echo "$json: cannot be drawn"; failed=1; }
     diff "${json%.json}.txt" "$work/out" || { echo "$json: drawn otherwise"; failed=1; }
-    "$work/draw" --cut <"$json" >"$work/cut" || { echo "$json, cut: cannot be drawn"; failed=1; }
+    $RUN "$work/draw" --cut <"$json" >"$work/cut" || { echo "$json, cut: cannot be drawn"; failed=1; }
     tail -n "$(wc -l <"$work/out")" "$work/cut" | cmp -s - "$work/out" ||
         { echo "$json: its last cut is not the whole"; failed=1; }
 done

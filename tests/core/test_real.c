@@ -384,6 +384,17 @@ static uint32_t env_bits(void)
 #endif
 }
 
+/* The settings of the x87, where code goes through it: precision and rounding. */
+static unsigned env_x87(void)
+{
+    uint16_t control = 0;
+
+#if defined(__i386__) && defined(__GNUC__)
+    __asm__ volatile("fnstcw %0" : "=m"(control));
+#endif
+    return control & 0xf00u;
+}
+
 /* 1 if floats round to nearest and subnormals are neither flushed nor taken as zero. */
 static int env_is_ours(void)
 {
@@ -407,6 +418,7 @@ TEST(fpenv_enter_and_leave)
         for (unsigned flush = 0; flush < 2; flush++) {
             volatile float zero = 0.0f;
             uint32_t       before, within, after;
+            unsigned       x87, x87_within;
             int            ours;
             kr_fpenv       host;
 
@@ -418,11 +430,14 @@ TEST(fpenv_enter_and_leave)
             __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)(env_bits() | flush << 24)));
 #endif
             before = env_bits();
+            x87 = env_x87();
             host = kr_fpenv_enter();
             within = env_bits();
+            x87_within = env_x87();
             zero = 1.0f / zero;                 /* no trap, and no flag left behind */
             kr_fpenv_leave(host);
             after = env_bits();
+            x87 ^= env_x87();
             host = kr_fpenv_enter();
             fesetround(FE_TONEAREST);           /* where that is more than MXCSR */
             ours = env_is_ours();
@@ -431,6 +446,8 @@ TEST(fpenv_enter_and_leave)
             test_note("rounding %d, flush %u", roundings[i], flush);
             CHECK_U64(after, before);
             CHECK(ours && isinf(zero));
+            CHECK_INT(x87, 0);
+            CHECK(x87_within == 0 || x87_within == 0x300);      /* 64 bits, to nearest */
 #if defined(__SSE__) && defined(__GNUC__)
             CHECK_U64(within, 0x1f80);
 #elif defined(__aarch64__) && defined(__GNUC__)

@@ -286,7 +286,6 @@ static void rms_norm_shape(layer *l)
     want(l, "weight", 0.5, 1.5, l->in, 0, 0);
 }
 
-/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones */
 void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
 {
     double squares = 0, off = 0, size, relative;
@@ -307,7 +306,8 @@ void rms_row(const number *x, size_t width, double eps, const weight *w, number 
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
     for (size_t t = 0; t < in->count; t++)
-        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"), out + t * l->in);
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"),
+                out + t * l->in);
 }
 
 static void scale_shape(layer *l)

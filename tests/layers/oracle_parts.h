@@ -13,7 +13,7 @@
 #define HALF_UNIT 0x1p-24           /* most relative error of one rounding to float32 */
 #define TINY      1e-36             /* below this float32 loses digits or is zero */
 
-/* 1: the steps of mamba1 and selective_scan are multiplied with the rows' dt; docs/layers.md has 0. */
+/* 1: a row's dt multiplies the step of mamba1 and selective_scan; docs/layers.md has 0. */
 enum { SCANS_IN_TIME = 0 };
 
 typedef oracle_number number;
@@ -76,7 +76,7 @@ const weight *get_weight(const layer *l, const char *slot);
 
 number        silu(number x);
 number        softplus(number x);
-/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones.  y may be x. */
+/* y = x / sqrt(mean(x^2) + eps) * w, one row; w NULL: 1.  y may be x. */
 void          rms_row(const number *x, size_t width, double eps, const weight *w, number *y);
 /* y = W x + bias */
 void          product(const weight *w, const weight *bias, const number *x, size_t x_stride,

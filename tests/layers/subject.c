@@ -203,7 +203,8 @@ const subject_case subject_cases[] = {
       "pool(kind=mean)]", 0, 5, KRAIT_F32 },
     { "reverse[sequence[insert(at=middle), branches[pool(kind=mean), pool(kind=last)]]]", 0, 4,
       KRAIT_F32 },
-    { "2x2 sequence[over(axis=steps)[reverse[pool(kind=mean)]], linear(width=3)]", 0, 2, KRAIT_F32 },
+    { "2x2 sequence[over(axis=steps)[reverse[pool(kind=mean)]], linear(width=3)]", 0, 2,
+      KRAIT_F32 },
     { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
     { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },

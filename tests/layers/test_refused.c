@@ -10,7 +10,7 @@
 #include "support/tiny.h"
 #include "test.h"
 
-/* A tree in which the layer named "bad" is to blame: as tree.h says, with its tensors, or as JSON. */
+/* A tree in which the layer named "bad" is to blame: as tree.h says, or as JSON without tensors. */
 typedef struct refusal {
     const char  *tree;
     krait_status status;
@@ -41,8 +41,8 @@ static void json_refused(size_t features, const refusal *r)
 {
     char text[1200];
 
-    snprintf(text, sizeof text, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%zu},"
-             "\"tree\":{\"sequence\":{\"name\":\"here\",\"of\":[%s]}}}", features, r->tree);
+    snprintf(text, sizeof text, "{\"model_type\":\"krait\",\"version\":1,"
+             "\"input\":{\"features\":%zu},\"tree\":{\"sequence\":{\"name\":\"here\",\"of\":[%s]}}}", features, r->tree);
     for (char *c = text; *c; c++)
         if (*c == '\'')
             *c = '"';
@@ -171,7 +171,8 @@ TEST(refused_options_of_composites)
         { "{'reverse':{'name':'bad','of':3}}", KRAIT_ERR_FORMAT, "key" },
         { "{'mamba1':{'name':'bad','project':'in','inner':2,'rank':1}}", KRAIT_ERR_FORMAT,
           "project" },
-        { "{'selective_scan':{'name':'bad','inner':24,'groups':2}}", KRAIT_ERR_UNSUPPORTED, "groups" },
+        { "{'selective_scan':{'name':'bad','inner':24,'groups':2}}", KRAIT_ERR_UNSUPPORTED,
+          "groups" },
         { "{'selective_scan':{'name':'bad','inner':33,'groups':2}}", KRAIT_ERR_SHAPE, "groups" },
         { "{'selective_scan':{'name':'bad','inner':32,'gate':'no'}}", KRAIT_ERR_FORMAT, "gate" },
         { "{'selective_scan':{'name':'bad','inner':32,'softplus':1}}", KRAIT_ERR_FORMAT,
