@@ -62,6 +62,7 @@ KR_INLINE size_t kr_rows_episode(const kr_rows *rows, size_t from, size_t end)
 /* The most that comes to a layer at once. */
 typedef struct kr_extent {
     size_t lanes, rows, episodes;       /* rows: those of all cells */
+    size_t tasks;                       /* that may need scratch of their own at once; when it is measured */
 } kr_extent;
 
 /* What a run carries past the rows. */
