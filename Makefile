@@ -126,7 +126,7 @@ $(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
 
 $(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
 
 # A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
@@ -134,7 +134,7 @@ $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(BENCHES)): $(B)/command.a
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) -pthread $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
 $(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
 	$(call say,ld $@)

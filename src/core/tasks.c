@@ -5,7 +5,19 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+enum { TASKS_BUILT_IN = 1 };
+#else
+enum { TASKS_BUILT_IN = 0 };
 #endif
+
+size_t kr_tasks_for(const kr_tasks *tasks, uint64_t work, size_t pieces)
+{
+    size_t   most = tasks->parallel || TASKS_BUILT_IN ? kr_min(tasks->most, pieces) : 1;
+    uint64_t worth = work / (tasks->least ? tasks->least : KR_TASK_WORK);
+
+    most = worth < most ? (size_t)worth : most;
+    return most ? most : 1;
+}
 
 typedef struct tasks_job {
     krait_task_fn task;
@@ -40,4 +52,31 @@ void kr_tasks_run(const kr_tasks *tasks, krait_task_fn task, void *argument, siz
 #endif
     for (size_t i = 0; i < count; i++)
         task(argument, i);
+}
+
+/* ---- ranges -------------------------------------------------------------------------------------- */
+
+typedef struct tasks_split {
+    kr_range_fn range;
+    void       *argument;
+    size_t      count, grain, n;
+} tasks_split;
+
+static void tasks_range(void *argument, size_t i)
+{
+    const tasks_split *split = argument;
+
+    split->range(split->argument, kr_tasks_cut(split->count, split->grain, split->n, i),
+                 kr_tasks_cut(split->count, split->grain, split->n, i + 1));
+}
+
+void kr_tasks_ranges(const kr_tasks *tasks, kr_range_fn range, void *argument, size_t count, size_t grain,
+                     size_t n)
+{
+    tasks_split split = { range, argument, count, grain, n };
+
+    if (n <= 1)
+        range(argument, 0, count);
+    else
+        kr_tasks_run(tasks, tasks_range, &split, n);
 }

@@ -40,11 +40,24 @@ static void pack_row_q8_0(const kr_matrix *w, unsigned char *panels, const unsig
     }
 }
 
+/* Of the weights for one output. */
+static size_t pack_row_bytes(const kr_matrix *w)
+{
+    return w->type == KRAIT_F32 ? 4 * w->inputs
+         : w->type == KRAIT_Q8_0 ? w->inputs / KR_BLOCK * KR_Q8_RECORD : 2 * w->inputs;
+}
+
+kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to)
+{
+    size_t bytes = pack_row_bytes(w);
+
+    return (kr_matrix){ (const unsigned char *)w->data + from * bytes, to - from, w->inputs, w->type };
+}
+
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to)
 {
-    size_t bytes = w->type == KRAIT_F32 ? 4 * w->inputs
-                 : w->type == KRAIT_Q8_0 ? w->inputs / KR_BLOCK * KR_Q8_RECORD : 2 * w->inputs;
+    size_t bytes = pack_row_bytes(w);
 
     if (to >= w->outputs)
         to = kr_pad16(w->outputs);

@@ -96,6 +96,9 @@ KR_INLINE int kr_pack_q8_weight(const kr_matrix *w, const unsigned char *record,
     return (int)record[kr_pack_q8_at(w, output, k)] - 128;
 }
 
+/* Outputs from..to-1 (from is a multiple of 64; to too, or all of them) as a matrix of their own, in place. */
+kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to);
+
 /*
  * Pack outputs from..to-1 (from is a multiple of 64; to too, or all of them) of a row-major
  * little-endian tensor of w's type into 'panels', where w->data will point.

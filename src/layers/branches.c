@@ -142,19 +142,33 @@ static void branches_scratch(const kr_layer *layer, const kr_extent *most, kr_ca
 
 /* ---- row by row ------------------------------------------------------------------------- */
 
-static void branches_combine(const branches *p, kr_context *context, const kr_rows *from, kr_rows *out,
-                             size_t column)
-{
-    size_t rows = kr_rows_count(from), count = rows * from->width;
+/* One branch's rows on their way into those of all. */
+typedef struct branches_join {
+    const branches   *p;
+    const kr_kernels *kernels;
+    const kr_rows    *from, *out;
+    size_t            column;           /* of out, with which they begin */
+    float             number;           /* of branches, or 0: they are not all there */
+} branches_join;
 
-    if (p->merge == BRANCHES_CONCATENATE)
-        for (size_t r = 0; r < rows; r++)
-            memcpy(out->data + r * out->width + column, from->data + r * from->width,
-                   from->width * sizeof *out->data);
-    else if (p->merge == BRANCHES_MULTIPLY)
-        context->kernels->multiply(out->data, from->data, count);
+/* Rows from..to-1. */
+static void branches_task(void *argument, size_t from, size_t to)
+{
+    const branches_join *join = argument;
+    size_t               width = join->from->width, count = (to - from) * width;
+    const float         *x = join->from->data + from * width;
+    float               *y = join->out->data + from * join->out->width;
+
+    if (join->p->merge == BRANCHES_CONCATENATE)
+        for (size_t r = 0; r < to - from; r++)
+            memcpy(y + r * join->out->width + join->column, x + r * width, width * sizeof *y);
+    else if (join->p->merge == BRANCHES_MULTIPLY)
+        join->kernels->multiply(y, x, count);
     else
-        context->kernels->add(out->data, from->data, count);
+        join->kernels->add(y, x, count);
+    if (join->number > 0)
+        for (size_t i = 0; i < count; i++)
+            y[i] = y[i] / join->number;
 }
 
 static void branches_side_by_side(const kr_layer *layer, kr_context *context, const kr_rows *in,
@@ -165,8 +179,10 @@ static void branches_side_by_side(const kr_layer *layer, kr_context *context, co
 
     for (size_t i = 0; i < layer->n_children; i++) {
         const kr_layer *child = layer->children[i];
+        branches_join   join;
         kr_room         room;
         kr_rows         one;
+        size_t          rows;
 
         if (branches_in_place(p, i)) {
             kr_layer_run(child, context, in, out);
@@ -177,15 +193,14 @@ static void branches_side_by_side(const kr_layer *layer, kr_context *context, co
         kr_layer_run(child, context, in, &one);
         if (i == 0 && child->reshapes)
             kr_rows_copy_shape(&one, out);
-        branches_combine(p, context, &one, out, column);
+        join = (branches_join){ p, context->kernels, &one, out, column, 0 };
+        if (p->merge == BRANCHES_MEAN && i + 1 == layer->n_children)
+            join.number = (float)layer->n_children;
+        rows = kr_rows_count(&one);
+        kr_tasks_ranges(&context->tasks, branches_task, &join, rows, 1,
+                        kr_tasks_for(&context->tasks, (uint64_t)rows * one.width * KR_WORK_NUMBER, rows));
         column += child->out_width;
         context->scratch.used = used;
-    }
-    if (p->merge == BRANCHES_MEAN) {
-        float number = (float)layer->n_children;
-
-        for (size_t i = 0; i < kr_rows_count(out) * out->width; i++)
-            out->data[i] = out->data[i] / number;
     }
 }
 

@@ -72,7 +72,7 @@ static int chain_any(const kr_layer *layer, size_t from, size_t to, int reshapes
 static kr_extent chain_extent(const kr_layer *layer, size_t from, size_t to, const kr_rows *in)
 {
     return chain_any(layer, from, to, 0) ? kr_rows_extent(in)
-                                         : (kr_extent){ in->lanes, kr_rows_count(in), in->lanes };
+                                         : (kr_extent){ in->lanes, kr_rows_count(in), in->lanes, 1 };
 }
 
 /* Do lanes, times or resets of the rows stand where those of the next ones will? */

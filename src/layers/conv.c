@@ -1,5 +1,6 @@
 /* conv.c - depthwise causal convolution along the rows of each lane, zeros before the first. */
 #include "layers/layer.h"
+#include "layers/share.h"
 #include "layers/window.h"
 
 typedef struct conv {
@@ -36,34 +37,60 @@ static void conv_memory(const kr_layer *layer, kr_parts *parts)
         kr_part_add(parts, "window", KR_PART_ROWS, p->taps - 1, layer->in_width);
 }
 
-static void conv_episode(const kr_layer *layer, kr_context *context, const kr_rows *in,
-                         kr_rows *out, float *window, size_t from, size_t to)
-{
-    const conv *p = layer->params;
-    size_t      width = in->width, stride = kr_pad16(width);
-    const float *x = in->data + from * width;
-    kr_conv     job = { p->weight, p->bias, x, width, window, stride, out->data + from * width,
-                        width, to - from, width, p->taps, 0 };
+/* A run, and how its tasks share it. */
+typedef struct conv_job {
+    const kr_layer   *layer;
+    const kr_context *context;
+    const kr_rows    *in;
+    float            *out;
+    kr_shares         shares;
+} conv_job;
 
-    context->kernels->conv(&job);
-    kr_window_push(window, p->taps - 1, stride, x, width, to - from, width);
+/* Rows from..to-1 of one episode, and the task's channels of them. */
+static void conv_episode(const conv_job *run, const kr_share *share, float *window, size_t from, size_t to)
+{
+    const conv  *p = run->layer->params;
+    size_t       width = run->in->width, stride = kr_pad16(width), c = share->from;
+    const float *x = run->in->data + from * width + c;
+    kr_conv      job = { p->weight + c * p->taps, p->bias ? p->bias + c : NULL, x, width, window + c, stride,
+                         run->out + from * width + c, width, to - from, share->to - c, p->taps, 0 };
+
+    run->context->kernels->conv(&job);
+    kr_window_push(window + c, p->taps - 1, stride, x, width, to - from, share->to - c);
 }
 
-static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+static void conv_forget(const conv *p, const kr_share *share, float *window, size_t stride)
 {
-    const conv *p = layer->params;
+    for (size_t i = 0; i + 1 < p->taps; i++)
+        memset(window + i * stride + share->from, 0, kr_pad16(share->to - share->from) * sizeof *window);
+}
 
-    for (size_t lane = 0; lane < in->lanes; lane++) {
-        float *window = kr_layer_memory(layer, context, lane);
+static void conv_task(void *argument, size_t task)
+{
+    const conv_job *run = argument;
+    const kr_rows  *in = run->in;
+    kr_share        share = kr_share_of(&run->shares, task, in->lanes, in->width);
+
+    for (size_t lane = share.lane; lane < share.lane_end; lane++) {
+        float *window = kr_layer_memory(run->layer, run->context, lane);
         size_t end = in->first[lane + 1];
 
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(window, 0, (p->taps - 1) * kr_pad16(in->width) * sizeof *window);
-            conv_episode(layer, context, in, out, window, from, to);
+                conv_forget(run->layer->params, &share, window, kr_pad16(in->width));
+            conv_episode(run, &share, window, from, to);
         }
     }
+}
+
+static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+{
+    const conv *p = layer->params;
+    uint64_t    work = (uint64_t)kr_rows_count(in) * in->width * (p->taps + KR_WORK_NUMBER);
+    conv_job    job = { layer, context, in, out->data, kr_shares_for(&context->tasks, work, in->lanes, in->width) };
+
+    kr_tasks_run(&context->tasks, conv_task, &job, job.shares.channels * job.shares.lanes);
 }
 
 extern const kr_layer_type kr_layer_conv;

@@ -131,7 +131,7 @@ kr_room kr_room_for(kr_carve *carve, const kr_layer *layer, const kr_extent *mos
 
 kr_extent kr_rows_extent(const kr_rows *rows)
 {
-    kr_extent extent = { rows->lanes, kr_rows_count(rows), rows->lanes };
+    kr_extent extent = { rows->lanes, kr_rows_count(rows), rows->lanes, 1 };
 
     for (size_t i = 0; rows->reset && i < rows->first[rows->lanes]; i++)
         extent.episodes += rows->reset[i] != 0;

@@ -104,9 +104,43 @@ void kr_layer_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *ca
     carve->used = used;
 }
 
+/* A leaf that makes each row of that row alone, on blocks of rows. */
+typedef struct layer_rows {
+    const kr_layer *layer;
+    kr_context     *context;            /* only read: such a layer has no scratch */
+    const kr_rows  *in, *out;
+} layer_rows;
+
+static void layer_task_rows(void *argument, size_t from, size_t to)
+{
+    const layer_rows *job = argument;
+    size_t            first[2] = { 0, to - from };
+    kr_rows           in = *job->in, out = *job->out;
+
+    in.data = in.data ? in.data + from * in.width : NULL;
+    in.tokens = in.tokens ? in.tokens + from : NULL;
+    out.data += from * out.width;
+    in.first = out.first = first;
+    in.lanes = out.lanes = in.cells = out.cells = 1;
+    in.dt = out.dt = NULL;
+    in.reset = out.reset = NULL;
+    job->layer->type->run(job->layer, job->context, &in, &out);
+}
+
+/* In how many tasks: those that need scratch or make other cells of a grid see to it themselves. */
+static size_t layer_tasks(const kr_layer *layer, const kr_context *context, const kr_rows *in)
+{
+    const kr_layer_type *type = layer->type;
+    size_t               rows = kr_rows_count(in);
+
+    if (type->children != KR_LEAF || !(type->flags & KR_ROW_WISE) || type->scratch || type->flow)
+        return 1;
+    return kr_tasks_for(&context->tasks, (uint64_t)rows * layer->out_width * KR_WORK_NUMBER, rows);
+}
+
 void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
-    size_t used = context->scratch.used;
+    size_t used = context->scratch.used, tasks;
 
     out->tokens = NULL;
     out->width = layer->out_width;
@@ -118,36 +152,33 @@ void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
     if (context->transient && layer->memory_bytes)
         for (size_t lane = 0; lane < in->lanes; lane++)
             memset(kr_layer_memory(layer, context, lane), 0, layer->memory_bytes);
-    layer->type->run(layer, context, in, out);
+    tasks = layer_tasks(layer, context, in);
+    if (tasks > 1)
+        kr_tasks_ranges(&context->tasks, layer_task_rows, &(layer_rows){ layer, context, in, out }, kr_rows_count(in), 1,
+                        tasks);
+    else
+        layer->type->run(layer, context, in, out);
     context->scratch.used = used;
 }
 
-static kr_q8 *product_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
+typedef struct layer_sum {
+    const kr_kernels *kernels;
+    float            *y;
+    const float      *x;
+} layer_sum;
+
+static void layer_task_add(void *argument, size_t from, size_t to)
 {
-    if (w->type != KRAIT_Q8_0)
-        return NULL;
-    return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
+    const layer_sum *sum = argument;
+
+    sum->kernels->add(sum->y + from, sum->x + from, to - from);
 }
 
-void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve)
+void kr_rows_add(const kr_context *context, float *y, const float *x, size_t count)
 {
-    size_t used = carve->used;
+    layer_sum sum = { context->kernels, y, x };
 
-    product_integers(w, rows, carve);
-    carve->used = used;
-}
-
-void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, const float *x,
-                    size_t x_stride, float *y, size_t y_stride, size_t rows)
-{
-    size_t     used = context->scratch.used;
-    kr_q8     *q = product_integers(w, rows, &context->scratch);
-    kr_product p = { w, bias, x, x_stride, q, y, y_stride, rows };
-
-    if (rows == 0)
-        return;
-    if (q)
-        context->kernels->quantize(q, x, x_stride, rows, w->inputs);
-    kr_kernels_product(context->kernels, &p);
-    context->scratch.used = used;
+    kr_tasks_ranges(&context->tasks, layer_task_add, &sum, count, KR_LANES,
+                    kr_tasks_for(&context->tasks, (uint64_t)count * KR_WORK_NUMBER,
+                                 (count + KR_LANES - 1) / KR_LANES));
 }

@@ -62,6 +62,7 @@ KR_INLINE size_t kr_rows_episode(const kr_rows *rows, size_t from, size_t end)
 /* The most that comes to a layer at once. */
 typedef struct kr_extent {
     size_t lanes, rows, episodes;       /* rows: those of all cells */
+    size_t tasks;                       /* that may need scratch of their own at once; when it is measured */
 } kr_extent;
 
 /* What a run carries past the rows. */
@@ -345,9 +346,30 @@ kr_rows      kr_room_rows(const kr_room *room, const kr_rows *in);
 /* out's lanes, times and resets are those of 'in', copied. */
 void         kr_rows_copy_shape(const kr_rows *in, kr_rows *out);
 
-/* y = W x + bias for dense rows; Q8_0 takes scratch for the rows as integers. */
+/* y += x, cut into tasks; layer.c. */
+void         kr_rows_add(const kr_context *context, float *y, const float *x, size_t count);
+
+/* ---- product.c: y = W x + bias for dense rows, cut into tasks by outputs or by rows ------------ */
+
+/* Q8_0 takes scratch for the rows as integers. */
 void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve);
 void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, const float *x,
                     size_t x_stride, float *y, size_t y_stride, size_t rows);
+
+/*
+ * The same in pieces, for a layer that does more on the same cut: take, set bias, x, y and their
+ * strides; make integers of x, if there are to be any; then the outputs.
+ */
+kr_product kr_product_take(const kr_matrix *w, size_t rows, kr_carve *carve);
+/* Integers of all of x. */
+void       kr_product_integers(const kr_context *context, const kr_product *p);
+/* Integers of columns from..to-1 of x, multiples of 32 or the end. */
+void       kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
+/* Outputs from..to-1, multiples of 64 or the end, of integers that are there. */
+void       kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
+/* All outputs, of integers that are there. */
+void       kr_product_all(const kr_context *context, const kr_product *p);
+/* As kr_tasks_for() counts it. */
+uint64_t   kr_product_work(const kr_matrix *w, size_t rows);
 
 #endif

@@ -98,42 +98,77 @@ static void mamba1_memory(const kr_layer *layer, kr_parts *parts)
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, p->inner, p->states);
 }
 
-/* Rows between the projections. */
+/* Rows between the projections, and what runs over them. */
 typedef struct mamba1_work {
+    const kr_layer   *layer;
+    const mamba1     *p;
+    const kr_context *context;
+    const kr_rows    *in;
     const float *xz;            /* [rows][2 inner] */
     float *projected, *made;    /* room for xz and y, or NULL: they are the layer's own rows */
     float *x, *dt, *y;          /* [rows][inner] */
     float *rbc;                 /* [rows][rank + 2 states] */
     float *summaries;           /* of the scan's segments */
+    kr_product in_proj, x_proj, dt_proj, out_proj;
+    size_t rows, tasks;         /* tasks: that now run */
 } mamba1_work;
 
 static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
 {
-    mamba1_work w = { 0 };
+    mamba1_work w = { .p = p, .rows = rows };
 
     if (!p->bare) {
         w.projected = kr_carve_floats(carve, rows, 2 * p->inner);
         w.made = kr_carve_floats(carve, rows, p->inner);
+        w.in_proj = kr_product_take(&p->in_proj, rows, carve);
+        w.out_proj = kr_product_take(&p->out_proj, rows, carve);
     }
     w.x = kr_carve_floats(carve, rows, p->inner);
     w.dt = kr_carve_floats(carve, rows, p->inner);
     w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
     w.summaries = kr_selective_take(rows, p->inner, p->states, carve);
+    w.x_proj = kr_product_take(&p->x_proj, rows, carve);
+    w.dt_proj = kr_product_take(&p->dt_proj, rows, carve);
     return w;
 }
 
 static void mamba1_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    const mamba1 *p = layer->params;
-
-    mamba1_take(p, most->rows, carve);
-    if (!p->bare)
-        kr_product_scratch(&p->in_proj, most->rows, carve);
-    kr_product_scratch(&p->x_proj, most->rows, carve);
-    kr_product_scratch(&p->dt_proj, most->rows, carve);
-    if (!p->bare)
-        kr_product_scratch(&p->out_proj, most->rows, carve);
+    mamba1_take(layer->params, most->rows, carve);
 }
+
+static void mamba1_product(kr_product *product, const float *bias, const float *x, size_t x_stride, float *y,
+                           size_t y_stride)
+{
+    product->bias = bias;
+    product->x = x;
+    product->x_stride = x_stride;
+    product->y = y;
+    product->y_stride = y_stride;
+}
+
+static mamba1_work mamba1_start(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+{
+    const mamba1 *p = layer->params;
+    mamba1_work   w = mamba1_take(p, kr_rows_count(in), &context->scratch);
+    size_t        wide = p->rank + 2 * p->states;
+
+    w.layer = layer;
+    w.context = context;
+    w.in = in;
+    w.xz = p->bare ? in->data : w.projected;
+    w.y = p->bare ? out->data : w.made;
+    mamba1_product(&w.in_proj, p->in_bias, in->data, in->width, w.projected, 2 * p->inner);
+    mamba1_product(&w.x_proj, NULL, w.x, p->inner, w.rbc, wide);
+    mamba1_product(&w.dt_proj, p->dt_bias, w.rbc, wide, w.dt, p->inner);
+    mamba1_product(&w.out_proj, p->out_bias, w.y, p->inner, out->data, out->width);
+    return w;
+}
+
+/* ---- lane by lane, for the channels of a task ------------------------------------------------ */
+
+/* A multiple of 64 to another, or to the last. */
+typedef struct mamba1_cut { size_t from, to; } mamba1_cut;
 
 /* What one lane remembers. */
 typedef struct mamba1_state {
@@ -150,97 +185,178 @@ static mamba1_state mamba1_lane(const kr_layer *layer, const kr_context *context
 }
 
 /* x = silu(conv(x)) of rows from..to-1, one episode of one lane. */
-static void mamba1_convolve(const mamba1 *p, kr_context *context, const mamba1_work *w,
-                            mamba1_state state, size_t from, size_t to)
+static void mamba1_convolve(const mamba1_work *w, mamba1_state state, mamba1_cut cut, size_t from, size_t to)
 {
-    size_t       inner = p->inner, stride = kr_pad16(inner);
-    const float *x = w->xz + from * 2 * inner;
-    kr_conv      job = { p->conv, p->conv_bias, x, 2 * inner, state.window, stride,
-                         w->x + from * inner, inner, to - from, inner, p->taps, 1 };
+    const mamba1 *p = w->p;
+    size_t        inner = p->inner, stride = kr_pad16(inner), c = cut.from, width = cut.to - cut.from;
+    const float  *x = w->xz + from * 2 * inner + c;
+    kr_conv       job = { p->conv + c * p->taps, p->conv_bias ? p->conv_bias + c : NULL, x, 2 * inner,
+                          state.window + c, stride, w->x + from * inner + c, inner, to - from, width, p->taps, 1 };
 
-    context->kernels->conv(&job);
-    kr_window_push(state.window, p->taps - 1, stride, x, 2 * inner, to - from, inner);
+    w->context->kernels->conv(&job);
+    kr_window_push(state.window + c, p->taps - 1, stride, x, 2 * inner, to - from, width);
 }
 
 /* A new episode begins: each pass clears what it is about to use. */
-static void mamba1_forget(const mamba1 *p, int scan, mamba1_state state)
+static void mamba1_forget(const mamba1 *p, int scan, mamba1_state state, mamba1_cut cut)
 {
-    size_t inner = kr_pad16(p->inner);
+    size_t width = kr_pad16(cut.to - cut.from);
 
     if (scan)
-        memset(state.h, 0, inner * p->states * sizeof *state.h);
+        memset(state.h + cut.from * p->states, 0, width * p->states * sizeof *state.h);
     else
-        memset(state.window, 0, (p->taps - 1) * inner * sizeof *state.window);
+        for (size_t i = 0; i + 1 < p->taps; i++)
+            memset(state.window + i * kr_pad16(p->inner) + cut.from, 0, width * sizeof *state.window);
 }
 
-static void mamba1_scan(const mamba1 *p, kr_context *context, const mamba1_work *w,
-                        mamba1_state state, size_t from, size_t to)
+static void mamba1_scan(const mamba1_work *w, mamba1_state state, mamba1_cut cut, size_t from, size_t to)
 {
-    size_t       inner = p->inner, wide = p->rank + 2 * p->states;
-    const float *bc = w->rbc + from * wide + p->rank;
-    kr_selective job = { p->a, p->d, w->x + from * inner, w->dt + from * inner,
-                         w->xz + from * 2 * inner + inner, inner, inner, 2 * inner,
-                         bc, bc + p->states, wide, state.h, w->y + from * inner, inner,
-                         to - from, inner, p->states };
+    const mamba1 *p = w->p;
+    size_t        inner = p->inner, wide = p->rank + 2 * p->states, c = cut.from;
+    const float  *bc = w->rbc + from * wide + p->rank;
+    kr_selective  job = { p->a + c * p->states, p->d + c, w->x + from * inner + c, w->dt + from * inner + c,
+                          w->xz + from * 2 * inner + inner + c, inner, inner, 2 * inner,
+                          bc, bc + p->states, wide, state.h + c * p->states, w->y + from * inner + c, inner,
+                          to - from, cut.to - c, p->states };
 
-    if (context->mode == KRAIT_SCAN)
-        kr_selective_scan(context->kernels, &job, &context->tasks, w->summaries);
+    if (w->context->mode == KRAIT_SCAN)
+        kr_selective_scan(w->context->kernels, &job, &w->context->tasks, w->summaries);
     else
-        context->kernels->selective(&job);
+        w->context->kernels->selective(&job);
 }
 
-typedef void mamba1_pass(const mamba1 *p, kr_context *context, const mamba1_work *w,
-                         mamba1_state state, size_t from, size_t to);
+typedef void mamba1_pass(const mamba1_work *w, mamba1_state state, mamba1_cut cut, size_t from, size_t to);
 
 /* Runs 'pass' for every episode of every lane. */
-static void mamba1_lanes(const kr_layer *layer, kr_context *context, const kr_rows *in,
-                         const mamba1_work *w, mamba1_pass *pass)
+static void mamba1_lanes(const mamba1_work *w, mamba1_cut cut, mamba1_pass *pass)
 {
+    const kr_rows *in = w->in;
+
     for (size_t lane = 0; lane < in->lanes; lane++) {
-        mamba1_state state = mamba1_lane(layer, context, lane);
+        mamba1_state state = mamba1_lane(w->layer, w->context, lane);
         size_t       end = in->first[lane + 1];
 
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                mamba1_forget(layer->params, pass == mamba1_scan, state);
-            pass(layer->params, context, w, state, from, to);
+                mamba1_forget(w->p, pass == mamba1_scan, state, cut);
+            pass(w, state, cut, from, to);
         }
     }
 }
 
-/* r, B and C of every row, in place. */
-static void mamba1_normalise(const mamba1 *p, kr_context *context, float *rbc, size_t rows)
-{
-    const kr_kernels *k = context->kernels;
-    size_t            rank = p->rank, states = p->states;
+/* ---- tasks, each of some strips of channels ----------------------------------------------------- */
 
-    for (; rows > 0; rows--, rbc += rank + 2 * states) {
+enum { MAMBA1_STRIP = 64 };             /* outputs of a product that belong together */
+
+static mamba1_cut mamba1_channels(const mamba1_work *w, size_t task)
+{
+    return (mamba1_cut){ kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task),
+                         kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task + 1) };
+}
+
+/*
+ * x of the task's channels, as far as x_proj wants it; and its part of z, which nobody needs before all
+ * tasks are done.  Where x ends within a strip, the strip's first z come with it.
+ */
+static void mamba1_task_in(void *argument, size_t task)
+{
+    const mamba1_work *w = argument;
+    const kr_kernels  *k = w->context->kernels;
+    size_t             inner = w->p->inner, end = 2 * inner;
+    size_t             z = kr_min((inner + MAMBA1_STRIP - 1) / MAMBA1_STRIP * MAMBA1_STRIP, end);
+    mamba1_cut         cut = mamba1_channels(w, task);
+
+    if (!w->p->bare) {
+        kr_product_outputs(k, &w->in_proj, cut.from, cut.to < inner || cut.from == cut.to ? cut.to : z);
+        kr_product_outputs(k, &w->in_proj, z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task),
+                           z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task + 1));
+    }
+    mamba1_lanes(w, cut, mamba1_convolve);
+    kr_product_columns(k, &w->x_proj, cut.from, cut.to);
+}
+
+/* dt, y and what out_proj wants of it, of the task's channels; a scan in segments has tasks of its own. */
+static void mamba1_task_scan(void *argument, size_t task)
+{
+    const mamba1_work *w = argument;
+    const kr_kernels  *k = w->context->kernels;
+    size_t             inner = w->p->inner;
+    mamba1_cut         cut = mamba1_channels(w, task);
+
+    kr_product_outputs(k, &w->dt_proj, cut.from, cut.to);
+    if (cut.to - cut.from == inner)
+        k->activate(w->dt, w->rows * inner, KR_SOFTPLUS);
+    else
+        for (size_t r = 0; r < w->rows; r++)
+            k->activate(w->dt + r * inner + cut.from, cut.to - cut.from, KR_SOFTPLUS);
+    if (w->context->mode == KRAIT_SCAN)
+        return;
+    mamba1_lanes(w, cut, mamba1_scan);
+    if (!w->p->bare)
+        kr_product_columns(k, &w->out_proj, cut.from, cut.to);
+}
+
+/* The same for all channels, in segments. */
+static void mamba1_segments(const mamba1_work *w)
+{
+    mamba1_lanes(w, (mamba1_cut){ 0, w->p->inner }, mamba1_scan);
+    if (!w->p->bare)
+        kr_product_columns(w->context->kernels, &w->out_proj, 0, w->p->inner);
+}
+
+/* r, B and C of rows from..to-1, in place. */
+static void mamba1_task_norms(void *argument, size_t from, size_t to)
+{
+    const mamba1_work *w = argument;
+    const mamba1      *p = w->p;
+    const kr_kernels  *k = w->context->kernels;
+    size_t             rank = p->rank, states = p->states;
+    float             *rbc = w->rbc + from * (rank + 2 * states);
+
+    for (; from < to; from++, rbc += rank + 2 * states) {
         k->rms_norm(rbc, rbc, p->dt_norm, p->norm_eps, 1, rank);
         k->rms_norm(rbc + rank, rbc + rank, p->b_norm, p->norm_eps, 1, states);
         k->rms_norm(rbc + rank + states, rbc + rank + states, p->c_norm, p->norm_eps, 1, states);
     }
 }
 
+static void mamba1_normalise(mamba1_work *w)
+{
+    size_t wide = w->p->rank + 2 * w->p->states;
+
+    kr_tasks_ranges(&w->context->tasks, mamba1_task_norms, w, w->rows, 1,
+                    kr_tasks_for(&w->context->tasks, (uint64_t)w->rows * wide * KR_WORK_NUMBER, w->rows));
+}
+
+static void mamba1_tasks(mamba1_work *w, krait_task_fn task, uint64_t work)
+{
+    w->tasks = kr_tasks_for(&w->context->tasks, work, (w->p->inner + MAMBA1_STRIP - 1) / MAMBA1_STRIP);
+    kr_tasks_run(&w->context->tasks, task, w, w->tasks);
+}
+
 static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
-    size_t        rows = kr_rows_count(in), wide = p->rank + 2 * p->states;
-    mamba1_work   w = mamba1_take(p, rows, &context->scratch);
+    mamba1_work   w = mamba1_start(layer, context, in, out);
+    uint64_t      numbers = (uint64_t)w.rows * p->inner;
 
-    w.xz = p->bare ? in->data : w.projected;
-    w.y = p->bare ? out->data : w.made;
+    if (w.rows == 0)
+        return;
     if (!p->bare)
-        kr_product_run(context, &p->in_proj, p->in_bias, in->data, in->width, w.projected, 2 * p->inner, rows);
-    mamba1_lanes(layer, context, in, &w, mamba1_convolve);
-    kr_product_run(context, &p->x_proj, NULL, w.x, p->inner, w.rbc, wide, rows);
+        kr_product_integers(context, &w.in_proj);
+    mamba1_tasks(&w, mamba1_task_in, numbers * (p->taps + KR_WORK_NUMBER) +
+                                     (p->bare ? 0 : kr_product_work(&p->in_proj, w.rows)));
+    kr_product_all(context, &w.x_proj);
     if (p->normed)
-        mamba1_normalise(p, context, w.rbc, rows);
-    kr_product_run(context, &p->dt_proj, p->dt_bias, w.rbc, wide, w.dt, p->inner, rows);
-    context->kernels->activate(w.dt, rows * p->inner, KR_SOFTPLUS);
-    mamba1_lanes(layer, context, in, &w, mamba1_scan);
+        mamba1_normalise(&w);
+    kr_product_integers(context, &w.dt_proj);
+    mamba1_tasks(&w, mamba1_task_scan, numbers * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER) +
+                                       kr_product_work(&p->dt_proj, w.rows));
+    if (context->mode == KRAIT_SCAN)
+        mamba1_segments(&w);
     if (!p->bare)
-        kr_product_run(context, &p->out_proj, p->out_bias, w.y, p->inner, out->data, out->width, rows);
+        kr_product_all(context, &w.out_proj);
 }
 
 extern const kr_layer_type kr_layer_mamba1;

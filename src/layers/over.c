@@ -3,8 +3,9 @@
  * time at each cell.
  *
  * Along an axis within the step every step is on its own, from a fresh memory that is forgotten:
- * so steps are taken a few at a time and scratch is bounded.  Through time every cell is a lane
- * with a memory of its own.
+ * so steps are taken a few at a time and scratch is bounded.  Where there are as many steps as tasks, each
+ * task takes steps of its own through all that is inside; with fewer, what is inside cuts its own work.
+ * Through time every cell is a lane with a memory of its own.
  */
 #include "layers/layer.h"
 
@@ -130,7 +131,7 @@ static int over_gathers(const kr_layer *layer)
 static kr_extent over_along(const kr_layer *layer, const kr_extent *most)
 {
     size_t    cells = kr_flow_cells(&layer->in), steps = most->rows / cells;
-    kr_extent along;
+    kr_extent along = { .tasks = most->tasks };
 
     if (layer->own_axis) {
         steps = over_group(layer, steps);
@@ -163,12 +164,39 @@ static over_work over_take(const kr_layer *layer, const kr_extent *along, kr_car
     return work;
 }
 
+/* Of what is given to f at once. */
+static void over_measure(const kr_layer *layer, const kr_extent *along, kr_carve *carve)
+{
+    over_take(layer, along, carve);
+    kr_layer_scratch(layer->children[0], along, carve);
+}
+
+/* Bytes that a task needs for groups of so many steps; what is inside is then one task. */
+static size_t over_task_bytes(const kr_layer *layer, size_t steps)
+{
+    kr_extent most = { 1, kr_extent_sum(0, steps, kr_flow_cells(&layer->in)), steps, 1 };
+    kr_extent along = over_along(layer, &most);
+    kr_carve  carve = { 0 };
+
+    over_measure(layer, &along, &carve);
+    return carve.broken ? SIZE_MAX : carve.peak;
+}
+
+/* Rows kept under names and the caller's orders are of all steps at once. */
+static int over_has_tasks(const kr_layer *layer, size_t tasks, size_t steps)
+{
+    return layer->own_axis && !layer->pinned && tasks > 1 && steps >= tasks;
+}
+
 static void over_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    size_t    steps = most->rows / kr_flow_cells(&layer->in), used = carve->used;
     kr_extent along = over_along(layer, most);
 
-    over_take(layer, &along, carve);
-    kr_layer_scratch(layer->children[0], &along, carve);
+    over_measure(layer, &along, carve);
+    carve->used = used;
+    if (over_has_tasks(layer, most->tasks, steps))
+        kr_carve_bytes(carve, most->tasks, over_task_bytes(layer, steps));
 }
 
 /* ---- along an axis within the step ------------------------------------------------------------- */
@@ -189,7 +217,7 @@ static void over_run_group(const kr_layer *layer, const kr_context *outer, const
     const kr_layer *child = layer->children[0];
     size_t          sequences = over_sequences(layer), length = over_length(layer), made = over_made(layer);
     kr_context      context = *outer;
-    kr_extent       along = { n * sequences, n * sequences * length, n * sequences };
+    kr_extent       along = { n * sequences, n * sequences * length, n * sequences, 1 };
     over_work       work = over_take(layer, &along, &context.scratch);
     float          *to = out->data + from * sequences * made * out->width;
     kr_rows         rows = { .width = in->width, .lanes = along.lanes, .first = work.first, .cells = 1 };
@@ -290,12 +318,58 @@ static void over_run_steps(const kr_layer *layer, const kr_context *outer, const
     }
 }
 
+/* Each of n tasks takes some of the steps, with scratch of its own. */
+typedef struct over_job {
+    const kr_layer   *layer;
+    const kr_context *context;
+    const kr_rows    *in;
+    kr_rows          *out;
+    size_t            n, steps, bytes;
+} over_job;
+
+static void over_task(void *argument, size_t task)
+{
+    const over_job *job = argument;
+    kr_context      context = *job->context;
+    size_t          from = kr_tasks_cut(job->steps, 1, job->n, task), to = kr_tasks_cut(job->steps, 1, job->n, task + 1);
+    size_t          group = over_group(job->layer, job->steps);
+
+    context.scratch.used += task * job->bytes;
+    context.tasks.most = 1;
+    for (; from < to; from += group)
+        over_run_group(job->layer, &context, job->in, job->out, from, kr_min(group, to - from));
+}
+
+/* What one row costs at the least: products are more. */
+static uint64_t over_row_work(const kr_layer *layer)
+{
+    uint64_t work = layer->n_children ? 0 : layer->in_width + layer->out_width;
+
+    for (size_t i = 0; i < layer->n_children; i++)
+        work += over_row_work(layer->children[i]);
+    return work;
+}
+
+static size_t over_tasks(const kr_layer *layer, const kr_context *context, size_t steps)
+{
+    if (!over_has_tasks(layer, context->tasks.most, steps))
+        return 1;
+    return kr_tasks_for(&context->tasks, steps * kr_flow_cells(&layer->in) * over_row_work(layer) * KR_WORK_NUMBER,
+                        steps);
+}
+
 static void over_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
-    size_t steps = in->first[in->lanes], group = over_group(layer, steps);
+    size_t   steps = in->first[in->lanes], group = over_group(layer, steps);
+    over_job job = { layer, context, in, out, over_tasks(layer, context, steps), steps, 0 };
 
     if (!layer->own_axis && steps)
         over_run_steps(layer, context, in, out);
+    if (job.n > 1) {
+        job.bytes = over_task_bytes(layer, steps);
+        kr_tasks_run(&context->tasks, over_task, &job, job.n);
+        return;
+    }
     for (size_t from = 0; layer->own_axis && from < steps; from += group)
         over_run_group(layer, context, in, out, from, kr_min(group, steps - from));
 }

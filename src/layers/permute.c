@@ -119,7 +119,7 @@ static void permute_rows(const kr_layer *layer, const kr_context *context, const
 static void permute_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const kr_layer *child = layer->children[0];
-    kr_extent       extent = { in->lanes, kr_rows_count(in), 0 };
+    kr_extent       extent = { in->lanes, kr_rows_count(in), 0, 1 };
     kr_room         room = kr_room_take(&context->scratch, extent.rows * in->width, &extent, 1), made;
     kr_rows         ordered = kr_room_rows(&room, in), result;
 

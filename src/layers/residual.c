@@ -31,7 +31,7 @@ static void residual_run(const kr_layer *layer, kr_context *context, const kr_ro
                          kr_rows *out)
 {
     kr_layer_run(layer->children[0], context, in, out);
-    context->kernels->add(out->data, in->data, kr_rows_count(in) * in->width);
+    kr_rows_add(context, out->data, in->data, kr_rows_count(in) * in->width);
 }
 
 extern const kr_layer_type kr_layer_residual;

@@ -61,7 +61,7 @@ static void reverse_rows(const kr_rows *in, float *data, float *dt)
 static void reverse_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const kr_layer *child = layer->children[0];
-    kr_extent       extent = { in->lanes, kr_rows_count(in), 0 };
+    kr_extent       extent = { in->lanes, kr_rows_count(in), 0, 1 };
     kr_room         room = kr_room_take(&context->scratch, extent.rows * in->width, &extent, 1);
     kr_rows         turned = kr_room_rows(&room, in);
 

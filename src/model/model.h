@@ -72,6 +72,7 @@ struct krait_model {
     size_t            n_parts, n_remembering;
     size_t            lane_bytes;
     uint64_t          id, parameters, held_bytes;
+    uint64_t          task_work;    /* kr_tasks.least; 0 but for tests that want small work cut */
     krait_tensor     *tensors;
     size_t            n_tensors;
     kr_pair          *pairs;        /* metadata; "krait.description" and "krait.kernels" last */

@@ -286,7 +286,7 @@ static void run_start(run_call *call)
 
     context->kernels = model->kernels;
     context->mode = run_mode(call->input);
-    context->tasks = (kr_tasks){ state->tasks, call->input->parallel, call->input->parallel_user };
+    context->tasks = (kr_tasks){ state->tasks, call->input->parallel, call->input->parallel_user, model->task_work };
     context->scratch.base = (unsigned char *)state + state->scratch;
     context->cells = 1;
     context->transient = model->whole;

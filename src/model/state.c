@@ -28,7 +28,8 @@ kr_extent kr_state_extent(const krait_model *model, const krait_state *state)
 {
     size_t steps = state->lanes * state_steps(model, state);
 
-    return (kr_extent){ state->lanes, kr_extent_sum(0, steps, model->grid[0] * model->grid[1]), steps };
+    return (kr_extent){ state->lanes, kr_extent_sum(0, steps, model->grid[0] * model->grid[1]), steps,
+                        state->tasks };
 }
 
 /* Rows under a name: of all sequences of all steps, however they are cut into episodes. */

@@ -1,9 +1,9 @@
 /*
  * bench.c - what krait reaches, as a fraction of what the machine allows.
  *
- *     bench [--quick] [--small] [MODEL ...]
+ *     bench [--quick] [--small] [--tasks 1,2,4] [MODEL ...]
  *
- * One thread.  Bandwidth and FMA rate are probed before and after every figure, since the speed
+ * One thread, unless --tasks asks for a table of how decoding, prefilling and 64 lanes gain by tasks.  Bandwidth and FMA rate are probed before and after every figure, since the speed
  * of shared machines drifts.  Decode is one token at a time; its limit is reading every weight
  * once.  Prefill is many rows at once; its limit is the FMA rate.
  */
@@ -17,6 +17,7 @@
 #include "cli/probe.h"
 #include "cli/progress.h"
 #include "krait.h"
+#include "support/pool.h"
 #include "support/random.h"
 
 /* ---- the machine -------------------------------------------------------------------------------- */
@@ -221,8 +222,103 @@ static void prefill(const krait_model *model, const char *name, uint32_t chunk)
     free(logits);
 }
 
+/* ---- several tasks ------------------------------------------------------------------------------------ */
+
+enum { MOST_TASKS = 8, LANES = 64, PREFILL = 256 };
+
+static size_t n_tasks;
+static int    tasks[MOST_TASKS];
+
+/* One way of running a model: its lanes and steps a call, by so many tasks. */
+typedef struct way {
+    size_t lanes, steps, calls;
+    int    tasks;
+} way;
+
+static int32_t *some_tokens(const krait_model *model, size_t count)
+{
+    int32_t *tokens = malloc(count * sizeof *tokens);
+
+    for (size_t i = 0; i < count; i++)
+        tokens[i] = (int32_t)((int64_t)i * 7919 % get(model, KRAIT_VOCABULARY));
+    return tokens;
+}
+
+/* Rows a second, of all lanes. */
+static double tasks_once(const krait_model *model, const way *w, pool *threads)
+{
+    krait_state_options options = { .size = sizeof options, .lanes = (uint32_t)w->lanes };
+    krait_input  input = { .size = sizeof input, .steps = w->steps, .parallel = pool_run, .parallel_user = threads };
+    krait_output output = { .size = sizeof output, .which = KRAIT_ROWS_LAST };
+    krait_state *state;
+    int32_t     *tokens = some_tokens(model, w->lanes * w->steps);
+    double       start;
+
+    options.chunk = (uint32_t)(w->steps < 64 ? w->steps : 64);
+    options.tasks = (uint32_t)w->tasks;
+    if (w->tasks == 1)
+        input.parallel = NULL;
+    input.tokens = tokens;
+    output.capacity = (size_t)get(model, KRAIT_OUT_WIDTH) * w->lanes;
+    output.rows = malloc(output.capacity * sizeof *output.rows);
+    krait_state_create(&state, model, &options, NULL);
+    krait_run(model, state, &input, &output, NULL);
+    start = progress_clock();
+    for (size_t i = 0; i < w->calls; i++)
+        krait_run(model, state, &input, &output, NULL);
+    start = (double)(w->lanes * w->steps * w->calls) / (progress_clock() - start);
+    krait_state_destroy(state, NULL);
+    free(output.rows), free(tokens);
+    return start;
+}
+
+/* Every number of tasks in turn, again and again: gains are of runs side by side. */
+static void tasks_figure(const krait_model *model, const char *name, const char *what, way w, pool **threads)
+{
+    enum { ROUNDS = 7 };
+    double rates[MOST_TASKS][ROUNDS], gains[MOST_TASKS][ROUNDS];
+    int    rounds = quick ? 1 : ROUNDS;
+
+    for (int r = 0; r < rounds; r++)
+        for (size_t i = 0; i < n_tasks; i++) {
+            w.tasks = tasks[i];
+            rates[i][r] = tasks_once(model, &w, threads[i]);
+            gains[i][r] = rates[i][r] / rates[0][r];
+        }
+    for (size_t i = 0; i < n_tasks; i++)
+        printf("%-28s %-9s %2d tasks  %9.1f tokens/s  %5.2f times\n", name, what, tasks[i],
+               probe_median(rates[i], (size_t)rounds), probe_median(gains[i], (size_t)rounds));
+}
+
+static void measure_tasks(const krait_model *model, const char *name)
+{
+    double bytes = (double)get(model, KRAIT_WEIGHT_BYTES);
+    size_t some = quick ? 1 : 1 + (size_t)(1e9 / bytes);
+    pool  *threads[MOST_TASKS];
+
+    for (size_t i = 0; i < n_tasks; i++)
+        threads[i] = pool_start(tasks[i] - 1);
+    tasks_figure(model, name, "decode", (way){ 1, 1, 4 * some, 1 }, threads);
+    tasks_figure(model, name, "prefill", (way){ 1, PREFILL, (some + 31) / 32, 1 }, threads);
+    tasks_figure(model, name, "64 lanes", (way){ LANES, 1, (some + 7) / 8, 1 }, threads);
+    for (size_t i = 0; i < n_tasks; i++)
+        pool_end(threads[i]);
+}
+
+/* "1,2,4" */
+static void read_tasks(const char *list)
+{
+    for (; list && n_tasks < MOST_TASKS; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
+        if (atoi(list) >= 1 && atoi(list) <= 64)
+            tasks[n_tasks++] = atoi(list);
+}
+
 static void measure(const krait_model *model, const char *name)
 {
+    if (n_tasks) {
+        measure_tasks(model, name);
+        return;
+    }
     decode(model, name);
     prefill(model, name, 64);
     if (!quick)
@@ -265,12 +361,16 @@ int main(int count, char **words)
             quick = 1;
         else if (strcmp(words[i], "--small") == 0)
             big = 0;
+        else if (strcmp(words[i], "--tasks") == 0 && i + 1 < count)
+            read_tasks(words[++i]);
         else
             files++;
     printf("%s\n", krait_build());
     printf("bandwidth %.1f GB/s, fma %.1f GFLOP/s, one thread\n", bandwidth() * 1e-9, probe_fma() * 1e-9);
     for (int i = 1; i < count; i++)
-        if (words[i][0] != '-')
+        if (strcmp(words[i], "--tasks") == 0)
+            i++;
+        else if (words[i][0] != '-')
             measure_file(words[i]);
     if (files == 0)
         measure_file("examples/models/mamba-novels.gguf");

@@ -18,6 +18,7 @@
 #include "core/fpenv.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "support/host.h"
 #include "test.h"
 
 #if defined(__SSE__) && defined(__GNUC__)
@@ -67,12 +68,12 @@ static const cut cuts[] = {
 /* ---- the host ------------------------------------------------------------------------------ */
 
 /* What a host may have done to its floating-point environment. */
-typedef struct host {
+typedef struct setting {
     const char *name;
     int         rounding, flush, traps;
-} host;
+} setting;
 
-static const host hosts[] = {
+static const setting hosts[] = {
     { "FTZ and DAZ", FE_TONEAREST, 1, 0 },
 #ifdef FE_UPWARD
     { "rounding up", FE_UPWARD, 0, 0 },
@@ -82,7 +83,7 @@ static const host hosts[] = {
 #endif
 };
 
-static void host_set(const host *h)
+static void host_set(const setting *h)
 {
     CHECK(fesetround(h->rounding) == 0);
 #if defined(__SSE__) && defined(__GNUC__)
@@ -148,6 +149,7 @@ static krait_model *open_case(const conformance_case *c, const kr_kernels *kerne
 typedef struct running {
     const conformance_case *c;
     const cut   *cut;
+    host        *host;                  /* who runs the tasks, or NULL */
     krait_model *model;
     krait_state *state;
     size_t       width;                 /* of the output */
@@ -192,6 +194,8 @@ static void call_run(running *r, size_t n)
     input.features = r->c->features ? r->features : NULL;
     input.dt = r->c->dt ? r->dt : NULL;
     output.capacity = r->cut->lanes * MOST_ROWS * r->width;
+    if (r->host)
+        host_give(r->host, &input);
     status = krait_run(r->model, r->state, &input, &output, &message);
     CHECK_U64(host_now(), before);
     CHECK_STATUS(status, KRAIT_OK);
@@ -243,16 +247,17 @@ static const cut *cut_for(krait_model *model, size_t k)
     return &cuts[can_run(model, &cuts[k]) ? k : 0];
 }
 
-static hashes run_case(const conformance_case *c, krait_model *model, const cut *k)
+static hashes run_tasks(const conformance_case *c, krait_model *model, const cut *k, host *by, uint32_t tasks)
 {
     size_t              rows = k->lanes * c->rows, n;
     krait_state_options options = { .size = sizeof options, .lanes = (uint32_t)k->lanes };
-    running             r = { .c = c, .cut = k, .model = model };
+    running             r = { .c = c, .cut = k, .model = model, .host = by };
     hashes              h = { 0xcbf29ce484222325u, 0 };
     int64_t             width = 0;
 
     options.chunk = (uint32_t)(k->chunk ? k->chunk : c->rows);
     options.max_steps = (uint32_t)c->rows;
+    options.tasks = tasks;
     CHECK_STATUS(krait_model_get(model, KRAIT_OUT_WIDTH, &width), KRAIT_OK);
     if (!CHECK_STATUS(krait_state_create(&r.state, model, &options, NULL), KRAIT_OK))
         return h;
@@ -276,6 +281,11 @@ static hashes run_case(const conformance_case *c, krait_model *model, const cut 
     krait_state_destroy(r.state, NULL);
     free(r.tokens), free(r.features), free(r.dt), free(r.out), free(r.reset);
     return h;
+}
+
+static hashes run_case(const conformance_case *c, krait_model *model, const cut *k)
+{
+    return run_tasks(c, model, k, NULL, 1);
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -456,6 +466,49 @@ TEST(conformance_neon)
 TEST(conformance_neon_dot)
 {
     check_kernels("neon_dot");
+}
+
+/* Every piece of work that can be cut is, however small, by hosts of every kind. */
+static void check_tasks(const table *t, size_t i, host *by, const kr_kernels *kernels)
+{
+    static const size_t     some[] = { 0, 2, 6 };
+    static conformance_case c;
+    krait_model            *model;
+
+    make(&c, i);
+    if ((model = open_case(&c, kernels)) != NULL) {
+        model->task_work = 1;
+        for (uint32_t tasks = 2; tasks <= 5; tasks += 3)
+            for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
+                const cut *way = cut_for(model, some[k]);
+
+                test_note("%s, %s, %s, %u tasks, %s", c.name, kernels->name, way->name, (unsigned)tasks,
+                          host_names[by->kind]);
+                compare(t, i, run_tasks(&c, model, way, by, tasks));
+            }
+    }
+    CHECK_INT(atomic_load(&by->spoiled), 0);
+    test_note("%s", "");
+    krait_model_close(model);
+    case_free(&c);
+}
+
+TEST(conformance_tasks)
+{
+    table t;
+
+    if (!table_read(&t))
+        return;
+    for (int kind = 0; kind < HOSTS; kind++) {
+        host by;
+
+        if (!CHECK(host_start(&by, (host_kind)kind, 31)))
+            continue;
+        for (size_t i = 0; i < CASES; i++)
+            check_tasks(&t, i, &by, kind == HOST_SHUFFLED && i % 4 == 0 ? &kr_kernels_plain : kr_kernels_best());
+        CHECK(kind == HOST_NONE ? by.calls == 0 : by.calls > CASES && by.tasks > 2 * by.calls);
+        host_end(&by);
+    }
 }
 
 /* Any locale that writes 1,5. */

@@ -241,6 +241,7 @@ lanes lanes_made(const subject *s, size_t count, size_t chunk)
     options.lanes = (uint32_t)count;
     options.chunk = (uint32_t)chunk;
     options.max_steps = s->whole ? STEPS : 0;
+    options.tasks = s->tasks;
     for (size_t i = 0; i < count; i++)
         l.plays[i] = i % STREAMS;
     CHECK_STATUS(krait_state_bytes(s->model, &options, &l.bytes), KRAIT_OK);
@@ -318,6 +319,8 @@ krait_input call_input(const lanes *l, const call_rows *c, const uint32_t *lengt
     input.tokens = c->tokens;
     input.dt = c->dt;
     input.reset = l->no_resets ? NULL : c->reset;
+    if (l->s->host)
+        host_give(l->s->host, &input);
     return input;
 }
 

@@ -12,6 +12,7 @@
 
 #include "krait.h"
 #include "layers/tree.h"
+#include "support/host.h"
 
 enum { STREAMS = 3, STEPS = 23, MOST_LANES = 5, CHUNKS = 4 };
 
@@ -37,6 +38,8 @@ typedef struct subject {
     uint8_t            *reset;      /* [STREAMS][STEPS] */
     size_t              rows[STREAMS], most;    /* that come out of a stream; STEPS if causal */
     float              *expected;   /* [STREAMS][most][out] */
+    host               *host;       /* who runs the tasks of its calls, or NULL: there is one */
+    uint32_t            tasks;      /* of its states; 0: 1 */
 } subject;
 
 /* 1, or 0 and a check has failed; to be freed in any case. */
