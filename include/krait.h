@@ -155,7 +155,8 @@ typedef struct krait_open_options {
 
 /**
  * Open a model.  'path' names a .gguf or .safetensors file, or a folder that holds
- * config.json and model.safetensors.  A .safetensors file brings its description under
+ * config.json and model.safetensors, or pieces of it and model.safetensors.index.json, which
+ * may be named itself.  A .safetensors file brings its description under
  * "krait" in its metadata, or is read with the config.json beside it.
  * 'options' and 'message' may be NULL.  On failure *model is NULL, nothing is held and
  * the message names the file, tensor or field.  Threads: any.

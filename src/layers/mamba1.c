@@ -42,8 +42,8 @@ static const kr_option mamba1_options[] = {
     { "taps",   KR_COUNT, KR_AT(mamba1, taps),   1, 4096,           4,  NULL },
     { "rank",   KR_COUNT, KR_AT(mamba1, rank),   1, KR_MOST_WIDTH,  KR_REQUIRED, NULL },
     { "project", KR_CHOICE | KR_LATE, KR_AT(mamba1, bare), 0, 0,    0,  mamba1_projects },
-    { "norm",   KR_CHOICE | KR_LATE, KR_AT(mamba1, normed), 0, 0,     0,  mamba1_norms },
-    { "norm_eps", KR_REAL | KR_LATE, KR_AT(mamba1, norm_eps), 0, 1,   1e-6, NULL },
+    { "norm",   KR_CHOICE | KR_LATE, KR_AT(mamba1, normed), 0, 0,   0,  mamba1_norms },
+    { "norm_eps", KR_REAL | KR_LATE, KR_AT(mamba1, norm_eps), 0, 1, 1e-6, NULL },
     { 0 }
 };
 

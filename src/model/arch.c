@@ -14,8 +14,6 @@ static const kr_arch *const arch_list[] = {
     NULL
 };
 
-extern const kr_arch kr_arch_mamba_ssm;
-
 /* The original Mamba's has no model_type, but sizes under names of its own. */
 const kr_arch *kr_arch_for_config(const kr_json *config)
 {

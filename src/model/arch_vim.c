@@ -258,9 +258,9 @@ static krait_status vim_check_layer(kr_loading *loading, const kr_vim *s, size_t
         { "norm.weight", i < s->depth, "depth" }, { "norm.bias", !s->rms, "rms_norm" },
         { "mixer.in_proj.bias", s->bias, "ssm_cfg.bias" }, { "mixer.out_proj.bias", s->bias, "ssm_cfg.bias" },
         { "mixer.conv1d.bias", s->conv_bias, "ssm_cfg.conv_bias" },
-        { "mixer.conv1d_b.bias", s->conv_bias && s->both == VIM_V2, "ssm_cfg.conv_bias" },
         { "mixer.A_b_log", s->both != VIM_FORWARD, "bimamba_type" },
         { "mixer.x_proj_b.weight", s->both == VIM_V2, "bimamba_type" },
+        { "mixer.conv1d_b.bias", s->conv_bias && s->both == VIM_V2, "ssm_cfg.conv_bias" },
         { "mixer.gamma", s->gamma, "init_layer_scale" },
     };
     kr_writer    layer;

@@ -714,6 +714,8 @@ TEST(model_refuses_files)
     CHECK_STATUS(krait_model_open(&model, path, NULL, &message), KRAIT_ERR_IO);
     test_path(part, sizeof part, "lonely/model.safetensors.index.json");
     tiny_write(part, "{}", 2);
-    CHECK_STATUS(krait_model_open(&model, path, NULL, &message), KRAIT_ERR_UNSUPPORTED);
+    CHECK_STATUS(krait_model_open(&model, path, NULL, &message), KRAIT_ERR_FORMAT);
+    CHECK(strstr(message.text, "weight_map") != NULL);
+    remove(part);
     tiny_free(t);
 }

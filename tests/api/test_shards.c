@@ -233,7 +233,7 @@ TEST(shards_refuse_indices)
     size_t used;
 
     write_shards(t, index);
-    refused("", KRAIT_ERR_FORMAT, "index.json");
+    refused("", KRAIT_ERR_FORMAT, "safetensors.index");
     refused("[]", KRAIT_ERR_FORMAT, "weight_map");
     refused("{}", KRAIT_ERR_FORMAT, "weight_map");
     refused("{\"weight_map\": {}}", KRAIT_ERR_FORMAT, "weight_map");

@@ -81,7 +81,7 @@ static const entry gpt2[] = {
     { "[PAD8]", UNUSED, "" },
     { "\xe6\xbc\xa2", NORMAL, "\xe6\xbc\xa2" },         /* no character of the alphabet */
     { "\xc5\x84", NORMAL, "\xc5\x84" },                 /* U+0144: one beyond it */
-    { "a\xff\xc4", NORMAL, "a\xff\xc4" },               /* not UTF-8 */
+    { "a\xff\xc4\xff", NORMAL, "a\xff\xc4\xff" },               /* not UTF-8 */
     { "", NORMAL, "" },
 };
 static const entry llama[] = {
@@ -242,7 +242,7 @@ TEST(vocabulary_gpt2_alphabet)
         entries[byte] = (entry){ texts[byte], NORMAL, NULL };
         all[byte] = (unsigned char)byte;
     }
-    test_path(path, sizeof path, "alphabet.gguf");
+    test_path(path, sizeof path, "vocabulary-alphabet.gguf");
     plain = plain_file(path, &size);
     keys = vocabulary("gpt2", entries, 256, 256);
     file = with_keys(plain, size, &keys, KEYS);
@@ -272,8 +272,8 @@ TEST(vocabulary_unknown_kind)
     const char    *text;
     krait_model   *model;
 
-    test_path(path, sizeof path, "unknown.gguf");
-    test_path(to, sizeof to, "unknown-to.gguf");
+    test_path(path, sizeof path, "vocabulary-unknown.gguf");
+    test_path(to, sizeof to, "vocabulary-unknown-to.gguf");
     plain = plain_file(path, &size);
     file = with_keys(plain, size, &keys, KEYS);
     tiny_write(path, file.at, file.count);
@@ -327,7 +327,7 @@ TEST(vocabulary_refusals)
     unsigned char *plain;
     bytes          b = { 0 };
 
-    test_path(path, sizeof path, "refused.gguf");
+    test_path(path, sizeof path, "vocabulary-refused.gguf");
     plain = plain_file(path, &size);
     refused(plain, size, vocabulary("gpt2", gpt2, GPT2, ROWS + 1), KEYS, KRAIT_ERR_SHAPE, "301 tokens");
     refused(plain, size, vocabulary("gpt2", wrong, 1, 3), KEYS, KRAIT_ERR_FORMAT, "token_type");
@@ -384,7 +384,7 @@ TEST(vocabulary_damaged)
     bytes          keys = vocabulary("gpt2", gpt2, GPT2, 70), none = { 0 }, file;
     uint64_t       most;
 
-    test_path(path, sizeof path, "damaged.gguf");
+    test_path(path, sizeof path, "vocabulary-damaged.gguf");
     plain = plain_file(path, &size);
     file = with_keys(plain, size, &none, 0);
     exact = tiny_aligned(file.at, file.count);
@@ -427,7 +427,7 @@ TEST(vocabulary_without_memory)
     unsigned char *plain;
     bytes          keys = vocabulary("llama", llama, LLAMA, ROWS), file;
 
-    test_path(path, sizeof path, "memory.gguf");
+    test_path(path, sizeof path, "vocabulary-memory.gguf");
     plain = plain_file(path, &size);
     file = with_keys(plain, size, &keys, KEYS);
     tiny_write(path, file.at, file.count);

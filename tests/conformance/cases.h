@@ -59,6 +59,7 @@ static const case_name case_names[] = {
     { "bytes", KRAIT_F16 },     { "bytes", KRAIT_BF16 },    { "bytes", KRAIT_Q8_0 },
     { "filters", KRAIT_F16 },   { "filters", KRAIT_BF16 },  { "filters", KRAIT_Q8_0 },
     { "halves", KRAIT_Q8_0 },   { "gates", KRAIT_F32 },     { "gates", KRAIT_F16 },
+    { "normed", KRAIT_F32 },
     { "branches", KRAIT_F32 },  { "names", KRAIT_F32 },     { "selective", KRAIT_F32 },
     { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
     { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },

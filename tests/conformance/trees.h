@@ -54,6 +54,14 @@ static const krait_tree krait_trees[] = {
     { "halves", 0, 64, HALVES,          /* blocks of int8 activations with ties, and too small ones */
       HEAD "{\"features\":64},\"tree\":{\"linear\":{\"name\":\"only\",\"width\":20}}}",
       "only.weight 20 64" },
+    { "normed", 0, 18, 0,               /* mamba1 with norms inside, without weights and with them */
+      HEAD "{\"features\":18},\"tree\":{\"sequence\":[{\"residual\":{\"mamba1\":{\"name\":\"f\",\"inner\":36,"
+      "\"states\":21,\"rank\":17,\"norm\":\"rms\"}}},{\"residual\":{\"mamba1\":{\"name\":\"j\",\"inner\":20,"
+      "\"states\":5,\"rank\":1,\"norm\":\"rms\",\"norm_eps\":0.02}}},{\"linear\":{\"name\":\"last\",\"width\":9}}]}}",
+      "0.f.in_proj.weight 72 18;0.f.conv1d.weight 36 4;0.f.x_proj.weight 59 36;0.f.dt_proj.weight 36 17;"
+      "0.f.A_log 36 21;0.f.D 36;0.f.out_proj.weight 18 36;1.j.in_proj.weight 40 18;1.j.conv1d.weight 20 4;"
+      "1.j.x_proj.weight 11 20;1.j.dt_proj.weight 20 1;1.j.A_log 20 5;1.j.D 20;1.j.out_proj.weight 18 20;"
+      "1.j.dt_norm.weight 1;1.j.b_norm.weight 5;1.j.c_norm.weight 5;last.weight 9 18" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"

@@ -193,6 +193,27 @@ static void batch_norm_run(const layer *l, const oracle_rows *in, number *out)
         }
 }
 
+/* Number c of "0.5" or "0.5:0.25:...", as krait holds it. */
+static double listed(const layer *l, const char *name, size_t c)
+{
+    const char *text = oracle_option_text(l, name);
+
+    for (; c && strchr(text, ':'); c--)
+        text = strchr(text, ':') + 1;
+    return (double)(float)strtod(text, NULL);
+}
+
+static void normalize_run(const layer *l, const oracle_rows *in, number *out)
+{
+    for (size_t i = 0; i < in->count * l->in; i++) {
+        double mean = listed(l, "mean", i % l->in), std = listed(l, "std", i % l->in);
+        number x = in->x[i];
+
+        out[i].v = (x.v - mean) / std;
+        out[i].e = apart(apart(x.e, HALF_UNIT * (x.v - mean)) / std, HALF_UNIT * out[i].v) + TINY;
+    }
+}
+
 static void embed_shape(layer *l)
 {
     l->in = l->out = size_option(l, "width", 0);
@@ -286,7 +307,6 @@ static void rms_norm_shape(layer *l)
     want(l, "weight", 0.5, 1.5, l->in, 0, 0);
 }
 
-/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones */
 void rms_row(const number *x, size_t width, double eps, const weight *w, number *y)
 {
     double squares = 0, off = 0, size, relative;
@@ -307,7 +327,8 @@ void rms_row(const number *x, size_t width, double eps, const weight *w, number 
 static void rms_norm_run(const layer *l, const oracle_rows *in, number *out)
 {
     for (size_t t = 0; t < in->count; t++)
-        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"), out + t * l->in);
+        rms_row(in->x + t * l->in, l->in, option(l, "eps", 1e-5), get_weight(l, "weight"),
+                out + t * l->in);
 }
 
 static void scale_shape(layer *l)

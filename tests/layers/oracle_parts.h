@@ -76,7 +76,7 @@ const weight *get_weight(const layer *l, const char *slot);
 
 number        silu(number x);
 number        softplus(number x);
-/* y = x / sqrt(mean(x^2) + eps) * w; w NULL: ones.  y may be x. */
+/* y = x / sqrt(mean(x^2) + eps) * w, one row; w NULL: 1.  y may be x. */
 void          rms_row(const number *x, size_t width, double eps, const weight *w, number *y);
 /* y = W x + bias */
 void          product(const weight *w, const weight *bias, const number *x, size_t x_stride,
@@ -104,7 +104,6 @@ void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_rows.c */
 void        insert_shape(layer *l);
 oracle_rows insert_make(const layer *l, const oracle_rows *in);
-void        normalize_run(const layer *l, const oracle_rows *in, number *out);
 void        patch_shape(layer *l);
 oracle_rows patch_make(const layer *l, const oracle_rows *in);
 void        pool_shape(layer *l);

@@ -127,9 +127,10 @@ static flow write_mamba1(writer *w, flow in)
         write_linear(w, in, 2 * inner);
         put(w, ", ");
     }
-    put(w, "mamba1(inner=%zu states=%zu taps=%zu rank=%zu%s%s%s%s", inner, 1 + below(w, 6),
+    put(w, "mamba1(inner=%zu states=%zu taps=%zu rank=%zu%s%s%s%s%s", inner, 1 + below(w, 6),
         1 + below(w, 5), 1 + below(w, 3), word_if(w, " conv_bias"), word_if(w, " plain_a"),
-        word_if(w, " no_dt_bias"), project ? word_if(w, " bias") : " project=none");
+        word_if(w, " no_dt_bias"), word_if(w, " norm=rms norm_eps=0.1"),
+        project ? word_if(w, " bias") : " project=none");
     put(w, project ? ")" : ")]");
     return with_width(in, project ? in.width : inner);
 }
