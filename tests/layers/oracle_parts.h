@@ -104,7 +104,6 @@ void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_rows.c */
 void        insert_shape(layer *l);
 oracle_rows insert_make(const layer *l, const oracle_rows *in);
-void        normalize_run(const layer *l, const oracle_rows *in, number *out);
 void        patch_shape(layer *l);
 oracle_rows patch_make(const layer *l, const oracle_rows *in);
 void        pool_shape(layer *l);

@@ -1,4 +1,4 @@
-/* oracle_rows.c - slices, numbers of the description, and layers that make, take away or mark rows. */
+/* oracle_rows.c - slices, and layers that make, take away or mark rows. */
 #include "layers/oracle_parts.h"
 
 /* ---- numbers of a row ---------------------------------------------------------------- */
@@ -15,26 +15,6 @@ void slice_run(const layer *l, const oracle_rows *in, number *out)
     for (size_t t = 0; t < in->count; t++)
         for (size_t c = 0; c < l->out; c++)
             out[t * l->out + c] = in->x[t * l->in + from + c];
-}
-
-/* Number c of a list, or the only one, as a float32 holds it. */
-static double listed(const layer *l, const char *name, size_t c)
-{
-    const char *text = oracle_option_text(l, name);
-
-    for (const char *next = strchr(text, ':'); next && c > 0; next = strchr(text, ':'), c--)
-        text = next + 1;
-    return (double)strtof(text, NULL);
-}
-
-/* (x - mean) / std */
-void normalize_run(const layer *l, const oracle_rows *in, number *out)
-{
-    for (size_t i = 0; i < in->count * l->in; i++) {
-        number x = plus(in->x[i], exact(-listed(l, "mean", i % l->in)));
-
-        out[i] = times(x, exact(1 / listed(l, "std", i % l->in)));
-    }
 }
 
 /* ---- positions ----------------------------------------------------------------------- */
