@@ -34,7 +34,7 @@ static int ends(const char *text, const char *end)
     return length >= n && strcmp(text + length - n, end) == 0;
 }
 
-/* An idx file of bytes: 0, 0, 8, dimensions, each as 4 bytes from high to low, numbers.  NULL: none. */
+/* An idx file of bytes: 0, 0, 8, dimensions, each in 4 bytes from high to low; data.  Or NULL. */
 static unsigned char *read_idx(const char *path, int dimensions, size_t *count, size_t *each)
 {
     int            packed = ends(path, ".gz");
@@ -47,8 +47,8 @@ static unsigned char *read_idx(const char *path, int dimensions, size_t *count, 
     file = packed ? popen(command, "r") : fopen(path, "rb");
     if (file && fread(head, 1, length, file) == length && head[2] == 8 && head[3] == dimensions) {
         for (int d = 0; d < dimensions; d++)
-            size[d] = (size_t)head[4 + 4 * d] << 24 | (size_t)head[5 + 4 * d] << 16 | (size_t)head[6 + 4 * d] << 8 |
-                      head[7 + 4 * d];
+            size[d] = (size_t)head[4 + 4 * d] << 24 | (size_t)head[5 + 4 * d] << 16 |
+                      (size_t)head[6 + 4 * d] << 8 | head[7 + 4 * d];
         *count = size[0];
         *each = size[1] * size[2];
         data = size[0] <= 1000000 && *each <= 1000000 ? malloc(size[0] * *each + 1) : NULL;
@@ -76,8 +76,8 @@ static int greatest(const float *logits)
 }
 
 /* How many of the images the model names as the labels do; -1: it cannot be run. */
-static long measure(const char *path, const unsigned char *images, const unsigned char *labels, size_t count,
-                    size_t pixels)
+static long measure(const char *path, const unsigned char *images, const unsigned char *labels,
+                    size_t count, size_t pixels)
 {
     krait_state_options options = { .size = sizeof options, .chunk = CHUNK };
     krait_model  *model;
@@ -92,14 +92,19 @@ static long measure(const char *path, const unsigned char *images, const unsigne
         krait_model_get(model, KRAIT_IN_WIDTH, &in);
         krait_model_get(model, KRAIT_OUT_WIDTH, &out);
     }
-    if (!model || in != (int64_t)pixels || out != CLASSES || krait_state_create(&state, model, &options, NULL) != KRAIT_OK) {
+    if (!model || in != (int64_t)pixels || out != CLASSES ||
+        krait_state_create(&state, model, &options, NULL) != KRAIT_OK) {
         fprintf(stderr, "%s: %s\n", path, why.text[0] ? why.text : "not for these images");
         right = -1;
     }
     begin = seconds();
     for (size_t at = 0; at < count && right >= 0; at += CHUNK) {
-        krait_input  input = { .size = sizeof input, .steps = count - at < CHUNK ? count - at : CHUNK, .features = rows };
-        krait_output output = { .size = sizeof output, .rows = logits, .capacity = CHUNK * CLASSES };
+        krait_input  input = { .size = sizeof input,
+                               .steps = count - at < CHUNK ? count - at : CHUNK,
+                               .features = rows };
+        krait_output output = { .size = sizeof output,
+                                .rows = logits,
+                                .capacity = CHUNK * CLASSES };
 
         for (size_t i = 0; i < input.steps * pixels; i++)
             rows[i] = (float)images[at * pixels + i] / 255.0f;
@@ -111,8 +116,9 @@ static long measure(const char *path, const unsigned char *images, const unsigne
             right += greatest(logits + i * CLASSES) == labels[at + i];
     }
     if (right >= 0)
-        printf("%-40s %ld of %zu images right, %.2f %%, %.0f images per second of one core\n", path, right, count,
-               100.0 * (double)right / (double)count, (double)count / (seconds() - begin));
+        printf("%-40s %ld of %zu images right, %.2f %%, %.0f images per second of one core\n", path,
+               right, count, 100.0 * (double)right / (double)count,
+               (double)count / (seconds() - begin));
     krait_state_destroy(state, NULL);
     krait_model_close(model);
     free(rows);
@@ -150,8 +156,10 @@ int main(int count, char **words)
     known = count == 1;
     if (known) {
         quick |= slow();
-        snprintf(paths[0], sizeof paths[0], "%s/data/mnist/t10k-images-idx3-ubyte.gz", shared ? shared : "../shared");
-        snprintf(paths[1], sizeof paths[1], "%s/data/mnist/t10k-labels-idx1-ubyte.gz", shared ? shared : "../shared");
+        snprintf(paths[0], sizeof paths[0], "%s/data/mnist/t10k-images-idx3-ubyte.gz",
+                 shared ? shared : "../shared");
+        snprintf(paths[1], sizeof paths[1], "%s/data/mnist/t10k-labels-idx1-ubyte.gz",
+                 shared ? shared : "../shared");
         words = own;
         count = 4;
         if (!there(paths[0])) {
