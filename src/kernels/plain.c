@@ -152,7 +152,7 @@ static void plain_selective(const kr_selective *p)
         }
 }
 
-/* The time that a channel's rows take: chains of 32 rows from +0, added in order; kept finite. */
+/* The time that a channel's rows take: chains of 32 rows from +0, added in order. */
 static float plain_time(const kr_selective *p, size_t channel)
 {
     float total = 0;
@@ -164,8 +164,7 @@ static float plain_time(const kr_selective *p, size_t channel)
             sum = sum + p->dt[t * p->dt_stride + channel];
         total = total + sum;
     }
-    total = KR_MOST < total ? KR_MOST : total;
-    return -KR_MOST > total ? -KR_MOST : total;
+    return total;
 }
 
 /*

@@ -488,7 +488,6 @@ KR_INLINE void KR_NAME(decay_channels)(const kr_selective *p, float *decay, size
             sum = V_ADD(sum, KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n));
         total = V_ADD(total, sum);
     }
-    total = V_MAX(V_SET(-KR_MOST), V_MIN(V_SET(KR_MOST), total));
     for (size_t i = 0; i < p->states; i++, at += 16) {
         V near = V_ADD(V_SET(1.0f), V_LOAD(decay + at)), far = KR_NAME(v_exp)(V_MUL(total, V_LOAD(p->a + at)));
 

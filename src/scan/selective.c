@@ -75,6 +75,13 @@ float *kr_selective_take(size_t rows, size_t channels, size_t states, kr_carve *
     return kr_scan_take(&scan, rows, carve);
 }
 
+float *kr_selective_room(float *room, size_t rows, size_t channel, size_t states)
+{
+    size_t segment = kr_selective_segment(states), segments = rows / segment + (rows % segment != 0);
+
+    return segments < 3 ? room : room + (segments - 2) * 2 * channel * states;
+}
+
 void kr_selective_scan(const kr_kernels *kernels, const kr_selective *p, const kr_tasks *tasks, float *room)
 {
     selective_job job = { kernels, p };

@@ -273,6 +273,45 @@ TEST(selective_scan_is_the_same_for_any_tasks)
     test_note("%s", "");
 }
 
+/* Tasks that have some channels each scan them in their part of the room, and do not disturb one another. */
+TEST(selective_scan_of_some_channels)
+{
+    stream   a = stream_made(9, 700, 70, STATES, 0.01f, 4, 0.001f, 0.1f), whole;
+    kr_tasks host = { 2, backwards, NULL };
+    kr_carve carve = { 0 };
+    size_t   bytes;
+    float   *room, *y = malloc(700 * 70 * 4), *h = malloc(80 * STATES * 4);
+
+    kr_selective_take(700, 70, STATES, &carve);
+    bytes = carve.used;
+    CHECK_U64(bytes, 4 * 80 * 2 * STATES * 4);
+    room = aligned_alloc(KR_ALIGN, bytes);
+    for (size_t half = 0; half < 2; half++) {
+        size_t       from = 32 * half, width = half ? 38 : 32;
+        float       *own = kr_selective_room(room, 700, from, STATES);
+        kr_selective p = a.job;
+
+        p.a += from * STATES, p.h += from * STATES;
+        p.d += from, p.x += from, p.dt += from, p.y += from;
+        p.channels = width;
+        memset(room, 0xa5, bytes);
+        kr_selective_scan(kr_kernels_best(), &p, &host, own);
+        for (unsigned char *at = (unsigned char *)room; at < (unsigned char *)(room + bytes / 4); at++)
+            if (half ? at < (unsigned char *)own : at >= (unsigned char *)kr_selective_room(room, 700, 32, STATES))
+                if (!CHECK(*at == 0xa5))
+                    break;
+    }
+    memcpy(y, a.y, 700 * 70 * 4);
+    memcpy(h, a.h, 80 * STATES * 4);
+    stream_free(&a);
+    whole = stream_made(9, 700, 70, STATES, 0.01f, 4, 0.001f, 0.1f);
+    scan_stream(&whole, kr_kernels_best(), 1);
+    CHECK_BYTES(y, whole.y, 700 * 70 * 4);
+    CHECK_BYTES(h, whole.h, 70 / 16 * 16 * STATES * 4);
+    stream_free(&whole);
+    free(room), free(y), free(h);
+}
+
 /* Up to two segments it is the recurrence itself. */
 TEST(selective_scan_of_two_segments_is_exact)
 {
