@@ -84,6 +84,7 @@ for source in examples/*.c; do
     name=$(basename "$source" .c)
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
+stage see          tests/check_see.sh "$RUN $BUILD/examples/see"
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
 stage command-tree tests/cli/test_tree.sh "$BUILD"
 stage manual       tests/cli/test_man.sh "$BUILD/krait"

@@ -52,6 +52,29 @@ KR_INLINE float kr_flush(float h)
     return (h < 0 ? -h : h) < KR_TINY ? 0.0f : h;
 }
 
+#define KR_MOST 0x1.fffffep127f
+
+/*
+ * A product of decays, never 0 nor infinite: 0 times an infinite state were NaN, where row after row it
+ * stays infinite, and so were infinity times a state of 0.  NaN stays.
+ */
+#define KR_DECAY_LOW 0x1p-126f
+
+KR_INLINE float kr_decay(float p)
+{
+    float capped = KR_MOST < p ? KR_MOST : p;
+
+    return KR_DECAY_LOW > capped ? KR_DECAY_LOW : capped;
+}
+
+/* 'near' down to 0.5, 'far', there or below, where it is less. */
+KR_INLINE float kr_nearer(float near, float far)
+{
+    float kept = (near < 0 ? -near : near) < 0.5f ? 0.0f : near, low = 0.5f < far ? 0.5f : far;
+
+    return low > kept ? low : kept;
+}
+
 KR_INLINE float kr_magnitude(float x)
 {
     return kr_float_of(kr_bits_of(x) & 0x7fffffffu);

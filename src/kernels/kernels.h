@@ -20,6 +20,7 @@ typedef struct kr_matrix {
 
 enum {
     KR_SEGMENT = 64,            /* terms of one chain of a product */
+    KR_TIMES   = 32,            /* rows of one chain of a sum of times */
     KR_BLOCK   = 32             /* numbers that share one scale */
 };
 
@@ -95,6 +96,16 @@ typedef struct kr_kernels {
     void (*quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs);
     void (*conv)(const kr_conv *p);
     void (*selective)(const kr_selective *p);
+    /*
+     * What p's rows do to any h: h becomes decay h + end.  decay, end: [channels / 16][states][16],
+     * panels whole; p's c, d, z, h and y are not looked at.
+     */
+    void (*selective_summary)(const kr_selective *p, float *decay, float *end);
+    /*
+     * 'before' and then decay and end: decay = before_decay decay, end = decay before_end + end.  before_decay
+     * NULL: what was before is a state, and decay stays.
+     */
+    void (*combine)(float *decay, float *end, const float *before_decay, const float *before_end, size_t count);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

@@ -152,6 +152,58 @@ static void plain_selective(const kr_selective *p)
         }
 }
 
+/* The time that a channel's rows take: chains of 32 rows from +0, added in order. */
+static float plain_time(const kr_selective *p, size_t channel)
+{
+    float total = 0;
+
+    for (size_t from = 0; from < p->rows; from += KR_TIMES) {
+        float sum = 0;
+
+        for (size_t t = from; t < kr_min(p->rows, from + KR_TIMES); t++)
+            sum = sum + p->dt[t * p->dt_stride + channel];
+        total = total + sum;
+    }
+    return total;
+}
+
+/*
+ * The states that rows from +0 end in; and the product of the decays.  Of decays next to 1 it is made as its
+ * distance from 1, so that it is the product of what these are as floats; small ones are exp of the sum of times,
+ * of which neither nearness to 0 nor length takes digits.
+ */
+static void plain_selective_summary(const kr_selective *p, float *decay, float *end)
+{
+    for (size_t i = 0; i < kr_pad16(p->channels) * p->states; i++)
+        decay[i] = 1, end[i] = 0;
+    for (size_t c = 0; c < p->channels; c++) {
+        float  time = plain_time(p, c);
+        size_t at = c / KR_LANES * p->states * KR_LANES + c % KR_LANES;
+
+        for (size_t n = 0; n < p->states; n++, at += KR_LANES) {
+            float below = 0;                            /* the product - 1 */
+
+            for (size_t t = 0; t < p->rows; t++) {
+                float dt = p->dt[t * p->dt_stride + c], dtx = dt * p->x[t * p->x_stride + c];
+                float factor = kr_expf(dt * p->a[at]);
+
+                end[at] = kr_flush(kr_fma(factor, end[at], dtx * p->b[t * p->bc_stride + n]));
+                below = kr_fma(factor, below, factor - 1.0f);
+            }
+            decay[at] = kr_decay(kr_nearer(1.0f + below, kr_expf(time * p->a[at])));
+        }
+    }
+}
+
+static void plain_combine(float *decay, float *end, const float *before_decay, const float *before_end, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        end[i] = kr_flush(kr_fma(decay[i], before_end[i], end[i]));
+        if (before_decay)
+            decay[i] = kr_decay(before_decay[i] * decay[i]);
+    }
+}
+
 /* The squares are summed in 16 chains by index modulo 16, folded by halves. */
 static void plain_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows,
                            size_t width)
@@ -250,6 +302,7 @@ static void plain_scale(float *y, const float *x, const float *w, const float *b
 const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
-    plain_quantize, plain_conv, plain_selective, plain_rms_norm, plain_layer_norm,
-    plain_activate, plain_gate, plain_add, plain_multiply, plain_scale,
+    plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
+    plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
+    plain_scale,
 };

@@ -133,10 +133,19 @@ static uint64_t selftest_blocks(const kr_kernels *k, uint64_t hash)
     return kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
 }
 
+static uint64_t selftest_states(uint64_t hash, const float *h)
+{
+    for (size_t c = 0; c < ST_OUT; c++)
+        for (size_t n = 0; n < ST_STATES; n++)
+            hash = kr_hash_floats(hash, &h[(c / KR_LANES * ST_STATES + n) * KR_LANES + c % KR_LANES], 1);
+    return hash;
+}
+
 static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
 {
     float w[ST_TAPS * ST_PADDED], x[ST_ROWS * ST_OUT], dt[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
     float a[ST_STATES * ST_PADDED], h[ST_STATES * ST_PADDED], bc[ST_ROWS * 2 * ST_STATES];
+    float left[ST_STATES * ST_PADDED], end[ST_STATES * ST_PADDED];
     kr_conv      conv = { w, a, x, ST_OUT, h, ST_OUT, y, ST_OUT, ST_ROWS, ST_OUT, ST_TAPS, 0 };
     kr_selective scan = { a, w, x, dt, y, ST_OUT, ST_OUT, ST_OUT, bc, bc + ST_STATES, 2 * ST_STATES, h, dt,
                           ST_OUT, ST_ROWS, ST_OUT, ST_STATES };
@@ -157,10 +166,15 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     h[0] = 0x1.8p-100f;                                 /* decays to +0 */
     x[0] = 0;
     scan.y = out;
+    k->selective_summary(&scan, left, end);
+    hash = selftest_states(selftest_states(hash, left), end);
+    left[1] = 0x1p-99f;
+    k->combine(left, end, a, h, ST_STATES * ST_PADDED);
+    hash = selftest_states(selftest_states(hash, left), end);
+    k->combine(left, end, NULL, h, ST_STATES * ST_PADDED);
+    hash = selftest_states(selftest_states(hash, left), end);
     k->selective(&scan);
-    for (size_t c = 0; c < ST_OUT; c++)
-        for (size_t n = 0; n < ST_STATES; n++)
-            hash = kr_hash_floats(hash, &h[(c / KR_LANES * ST_STATES + n) * KR_LANES + c % KR_LANES], 1);
+    hash = selftest_states(hash, h);
     return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
 }
 

@@ -407,6 +407,137 @@ static void KR_NAME(selective)(const kr_selective *p)
     }
 }
 
+/* What scan_states does, without y; and the product of the decays, as its distance from 1. */
+KR_INLINE void KR_NAME(end_states)(const kr_selective *p, float *distance, float *end, size_t c, const size_t n,
+                                   size_t from, const size_t count)
+{
+    size_t       at = (c / 16 * p->states + from) * 16 + c % 16;
+    const float *a = p->a + at;
+    V            h[KR_SCAN_STATES], below[KR_SCAN_STATES], tiny = V_SET(KR_TINY);
+
+    distance += at;
+    end += at;
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++) {
+        h[i] = V_LOAD(end + 16 * i);
+        below[i] = V_LOAD(distance + 16 * i);
+    }
+    for (size_t t = 0; t < p->rows; t++) {
+        const float *b = p->b + t * p->bc_stride + from;
+        V            dt = KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n);
+        V            dtx = V_MUL(dt, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
+
+        KR_UNROLL
+        for (size_t i = 0; i < count; i += KR_EXP_VECTORS) {
+            const size_t group = count - i < KR_EXP_VECTORS ? count - i : KR_EXP_VECTORS;
+            V            decay[KR_EXP_VECTORS];
+
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++)
+                decay[j] = V_MUL(dt, V_LOAD(a + 16 * (i + j)));
+            KR_NAME(v_exp_all)(decay, group);
+            KR_UNROLL
+            for (size_t j = 0; j < group; j++) {
+                V new = V_FMA(decay[j], h[i + j], V_MUL(dtx, V_SET(b[i + j])));
+
+                h[i + j] = V_FLUSH(new, tiny);
+                below[i + j] = V_FMA(decay[j], below[i + j], V_SUB(decay[j], V_SET(1.0f)));
+            }
+        }
+    }
+    KR_UNROLL
+    for (size_t i = 0; i < count; i++) {
+        V_STORE(end + 16 * i, h[i]);
+        V_STORE(distance + 16 * i, below[i]);
+    }
+}
+
+KR_INLINE void KR_NAME(end_channels)(const kr_selective *p, float *distance, float *end, size_t c, const size_t n)
+{
+    size_t from = 0;
+
+    for (; from + KR_SCAN_STATES <= p->states; from += KR_SCAN_STATES)
+        KR_NAME(end_states)(p, distance, end, c, n, from, KR_SCAN_STATES);
+    for (; from < p->states; from++)
+        KR_NAME(end_states)(p, distance, end, c, n, from, 1);
+}
+
+KR_INLINE V KR_NAME(v_decay)(V p)
+{
+    return V_MAX(V_SET(KR_DECAY_LOW), V_MIN(V_SET(KR_MOST), p));
+}
+
+KR_INLINE V KR_NAME(v_nearer)(V near, V far)
+{
+    V kept = V_FLUSH(near, V_SET(0.5f));
+
+    return V_MAX(V_MIN(V_SET(0.5f), far), kept);
+}
+
+/* Distances from 1 become products; below 0.5 they are exp of the time that all rows take. */
+KR_INLINE void KR_NAME(decay_channels)(const kr_selective *p, float *decay, size_t c, const size_t n)
+{
+    size_t at = c / 16 * p->states * 16 + c % 16;
+    V      total = V_ZERO();
+
+    for (size_t from = 0; from < p->rows; from += KR_TIMES) {
+        size_t to = kr_min(p->rows, from + KR_TIMES);
+        V      sum = V_ZERO();
+
+        for (size_t t = from; t < to; t++)
+            sum = V_ADD(sum, KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n));
+        total = V_ADD(total, sum);
+    }
+    for (size_t i = 0; i < p->states; i++, at += 16) {
+        V near = V_ADD(V_SET(1.0f), V_LOAD(decay + at)), far = KR_NAME(v_exp)(V_MUL(total, V_LOAD(p->a + at)));
+
+        V_STORE(decay + at, KR_NAME(v_decay)(KR_NAME(v_nearer)(near, far)));
+    }
+}
+
+/* A few rows at a time, as selective(). */
+static void KR_NAME(selective_summary)(const kr_selective *p, float *decay, float *end)
+{
+    size_t count = kr_pad16(p->channels) * p->states, c = 0;
+
+    for (size_t i = 0; i < count; i += KR_V) {
+        V_STORE(decay + i, V_ZERO());
+        V_STORE(end + i, V_ZERO());
+    }
+    for (size_t t = 0; t < p->rows; t += KR_SCAN_ROWS) {
+        kr_selective part = *p;
+
+        part.x += t * p->x_stride;
+        part.dt += t * p->dt_stride;
+        part.b += t * p->bc_stride;
+        part.rows = kr_min(p->rows - t, KR_SCAN_ROWS);
+        for (c = 0; c + KR_V <= p->channels; c += KR_V)
+            KR_NAME(end_channels)(&part, decay, end, c, KR_V);
+        if (c < p->channels)
+            KR_NAME(end_channels)(&part, decay, end, c, p->channels - c);
+    }
+    for (c = 0; c + KR_V <= p->channels; c += KR_V)
+        KR_NAME(decay_channels)(p, decay, c, KR_V);
+    if (c < p->channels)
+        KR_NAME(decay_channels)(p, decay, c, p->channels - c);
+}
+
+static void KR_NAME(combine)(float *decay, float *end, const float *before_decay, const float *before_end,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i += KR_V) {
+        size_t n = kr_min(KR_V, count - i);
+        V      left = KR_NAME(v_load)(decay + i, n);
+        V      sum = V_FMA(left, KR_NAME(v_load)(before_end + i, n), KR_NAME(v_load)(end + i, n));
+
+        KR_NAME(v_store)(end + i, V_FLUSH(sum, V_SET(KR_TINY)), n);
+        if (before_decay) {
+            left = V_MUL(KR_NAME(v_load)(before_decay + i, n), left);
+            KR_NAME(v_store)(decay + i, KR_NAME(v_decay)(left), n);
+        }
+    }
+}
+
 /* ---- rows ------------------------------------------------------------------------------ */
 
 /* The 16 chains of squares, folded by halves. */
@@ -458,6 +589,6 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #define KR_TABLE(text) { \
     text, \
     KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
-    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(rms_norm), KR_NAME(layer_norm), \
-    KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
+    KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
+    KR_NAME(rms_norm), KR_NAME(layer_norm), KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }

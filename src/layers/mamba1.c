@@ -15,6 +15,7 @@
  */
 #include "layers/layer.h"
 #include "layers/window.h"
+#include "scan/selective.h"
 
 typedef struct mamba1 {
     size_t       inner, states, taps, rank;
@@ -107,6 +108,7 @@ typedef struct mamba1_work {
     float *projected, *made;    /* room for xz and y, or NULL: they are the layer's own rows */
     float *x, *dt, *y;          /* [rows][inner] */
     float *rbc;                 /* [rows][rank + 2 states] */
+    float *summaries;           /* of the scan's segments */
     kr_product in_proj, x_proj, dt_proj, out_proj;
     size_t rows, tasks;         /* tasks: that now run */
 } mamba1_work;
@@ -124,6 +126,7 @@ static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
     w.x = kr_carve_floats(carve, rows, p->inner);
     w.dt = kr_carve_floats(carve, rows, p->inner);
     w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
+    w.summaries = kr_selective_take(rows, p->inner, p->states, carve);
     w.x_proj = kr_product_take(&p->x_proj, rows, carve);
     w.dt_proj = kr_product_take(&p->dt_proj, rows, carve);
     return w;
@@ -216,7 +219,10 @@ static void mamba1_scan(const mamba1_work *w, mamba1_state state, mamba1_cut cut
                           bc, bc + p->states, wide, state.h + c * p->states, w->y + from * inner + c, inner,
                           to - from, cut.to - c, p->states };
 
-    w->context->kernels->selective(&job);
+    if (w->context->mode == KRAIT_SCAN)
+        kr_selective_scan(w->context->kernels, &job, &w->context->tasks, w->summaries);
+    else
+        w->context->kernels->selective(&job);
 }
 
 typedef void mamba1_pass(const mamba1_work *w, mamba1_state state, mamba1_cut cut, size_t from, size_t to);
@@ -270,7 +276,7 @@ static void mamba1_task_in(void *argument, size_t task)
     kr_product_columns(k, &w->x_proj, cut.from, cut.to);
 }
 
-/* dt, y and what out_proj wants of it, of the task's channels. */
+/* dt, y and what out_proj wants of it, of the task's channels; a scan in segments has tasks of its own. */
 static void mamba1_task_scan(void *argument, size_t task)
 {
     const mamba1_work *w = argument;
@@ -284,9 +290,19 @@ static void mamba1_task_scan(void *argument, size_t task)
     else
         for (size_t r = 0; r < w->rows; r++)
             k->activate(w->dt + r * inner + cut.from, cut.to - cut.from, KR_SOFTPLUS);
+    if (w->context->mode == KRAIT_SCAN)
+        return;
     mamba1_lanes(w, cut, mamba1_scan);
     if (!w->p->bare)
         kr_product_columns(k, &w->out_proj, cut.from, cut.to);
+}
+
+/* The same for all channels, in segments. */
+static void mamba1_segments(const mamba1_work *w)
+{
+    mamba1_lanes(w, (mamba1_cut){ 0, w->p->inner }, mamba1_scan);
+    if (!w->p->bare)
+        kr_product_columns(w->context->kernels, &w->out_proj, 0, w->p->inner);
 }
 
 /* r, B and C of rows from..to-1, in place. */
@@ -337,6 +353,8 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
     kr_product_integers(context, &w.dt_proj);
     mamba1_tasks(&w, mamba1_task_scan, numbers * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER) +
                                        kr_product_work(&p->dt_proj, w.rows));
+    if (context->mode == KRAIT_SCAN)
+        mamba1_segments(&w);
     if (!p->bare)
         kr_product_all(context, &w.out_proj);
 }

@@ -22,13 +22,15 @@ static krait_status normalize_shape(kr_layer *layer, krait_message *message)
 
     for (int i = 0; i < 2; i++)
         if (both[i]->count != 1 && both[i]->count != layer->in_width)
-            return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: '%s' has %zu numbers for %zu channels",
+            return kr_fail(message, KRAIT_ERR_SHAPE,
+                           "description: %.100s: '%s' has %zu numbers for %zu channels",
                            layer->path, i ? "std" : "mean", both[i]->count, layer->in_width);
     layer->out_width = layer->in_width;
     return KRAIT_OK;
 }
 
-static void normalize_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+static void normalize_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
+                          kr_rows *out)
 {
     const normalizing *p = layer->params;
 

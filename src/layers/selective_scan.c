@@ -8,6 +8,7 @@
  */
 #include "layers/layer.h"
 #include "layers/share.h"
+#include "scan/selective.h"
 
 #include <string.h>
 
@@ -76,9 +77,23 @@ static void selective_scan_memory(const kr_layer *layer, kr_parts *parts)
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, p->inner, p->states);
 }
 
+typedef struct selective_scan_room {
+    float *dt;                  /* [rows][inner] */
+    float *summaries;           /* of the segments of a group's channels */
+} selective_scan_room;
+
+static selective_scan_room selective_scan_take(const selective_scan *p, size_t rows, kr_carve *carve)
+{
+    selective_scan_room room;
+
+    room.dt = kr_carve_floats(carve, rows, p->inner);
+    room.summaries = kr_selective_take(rows, p->inner / p->groups, p->states, carve);
+    return room;
+}
+
 static void selective_scan_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    kr_carve_floats(carve, most->rows, ((const selective_scan *)layer->params)->inner);
+    selective_scan_take(layer->params, most->rows, carve);
 }
 
 /* A run, and how its tasks share it. */
@@ -86,7 +101,8 @@ typedef struct selective_scan_job {
     const kr_layer   *layer;
     const kr_context *context;
     const kr_rows    *in;
-    float            *dt, *out;         /* [rows][inner] */
+    selective_scan_room room;
+    float            *out;              /* [rows][inner] */
     kr_shares         shares;
 } selective_scan_job;
 
@@ -98,7 +114,7 @@ static void selective_scan_times(const selective_scan_job *run, const kr_share *
 
     for (size_t r = in->first[share->lane]; r < in->first[share->lane_end]; r++) {
         const float *from = in->data + r * in->width + p->inner;
-        float       *dt = run->dt + r * p->inner;
+        float       *dt = run->room.dt + r * p->inner;
 
         for (size_t c = share->from; c < share->to; c++)
             dt[c] = p->dt_bias ? from[c] + p->dt_bias[c] : from[c];
@@ -119,7 +135,7 @@ static void selective_scan_episode(const selective_scan_job *run, const kr_share
     for (size_t c = share->from; c < share->to; c = end) {
         size_t       g = c / channels;
         kr_selective job = { .a = p->a + c * p->states, .d = (p->d ? p->d : p->zeros) + c, .x = row + c,
-                             .dt = run->dt + from * p->inner + c, .x_stride = in->width, .dt_stride = p->inner,
+                             .dt = run->room.dt + from * p->inner + c, .x_stride = in->width, .dt_stride = p->inner,
                              .z_stride = in->width, .b = b + g * p->states,
                              .c = b + (p->groups + g) * p->states, .bc_stride = in->width,
                              .h = h + c * p->states, .y = run->out + from * p->inner + c, .y_stride = p->inner,
@@ -129,29 +145,41 @@ static void selective_scan_episode(const selective_scan_job *run, const kr_share
         job.channels = end - c;
         if (p->gate)
             job.z = b + 2 * p->groups * p->states + c;
-        run->context->kernels->selective(&job);
+        if (run->context->mode == KRAIT_SCAN)
+            kr_selective_scan(run->context->kernels, &job, &run->context->tasks, run->room.summaries);
+        else
+            run->context->kernels->selective(&job);
     }
 }
 
-static void selective_scan_task(void *argument, size_t task)
+static void selective_scan_lanes(const selective_scan_job *run, const kr_share *share)
 {
-    const selective_scan_job *run = argument;
-    const selective_scan     *p = run->layer->params;
-    const kr_rows            *in = run->in;
-    kr_share                  share = kr_share_of(&run->shares, task, in->lanes, p->inner);
+    const selective_scan *p = run->layer->params;
+    const kr_rows        *in = run->in;
 
-    selective_scan_times(run, &share);
-    for (size_t lane = share.lane; lane < share.lane_end; lane++) {
+    for (size_t lane = share->lane; lane < share->lane_end; lane++) {
         float *h = kr_layer_memory(run->layer, run->context, lane);
         size_t end = in->first[lane + 1];
 
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share.from * p->states, 0, kr_pad16(share.to - share.from) * p->states * sizeof *h);
-            selective_scan_episode(run, &share, h, from, to);
+                memset(h + share->from * p->states, 0, kr_pad16(share->to - share->from) * p->states * sizeof *h);
+            selective_scan_episode(run, share, h, from, to);
         }
     }
+}
+
+/* A scan in segments has tasks of its own. */
+static void selective_scan_task(void *argument, size_t task)
+{
+    const selective_scan_job *run = argument;
+    const selective_scan     *p = run->layer->params;
+    kr_share                  share = kr_share_of(&run->shares, task, run->in->lanes, p->inner);
+
+    selective_scan_times(run, &share);
+    if (run->context->mode != KRAIT_SCAN)
+        selective_scan_lanes(run, &share);
 }
 
 static void selective_scan_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
@@ -159,10 +187,12 @@ static void selective_scan_run(const kr_layer *layer, kr_context *context, const
     const selective_scan *p = layer->params;
     size_t                rows = kr_rows_count(in);
     uint64_t              work = (uint64_t)rows * p->inner * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER);
-    selective_scan_job    job = { layer, context, in, kr_carve_floats(&context->scratch, rows, p->inner), out->data,
+    selective_scan_job    job = { layer, context, in, selective_scan_take(p, rows, &context->scratch), out->data,
                                   kr_shares_for(&context->tasks, work, in->lanes, p->inner) };
 
     kr_tasks_run(&context->tasks, selective_scan_task, &job, job.shares.channels * job.shares.lanes);
+    if (context->mode == KRAIT_SCAN)
+        selective_scan_lanes(&job, &(kr_share){ 0, in->lanes, 0, p->inner });
 }
 
 extern const kr_layer_type kr_layer_selective_scan;

@@ -230,7 +230,7 @@ static void run_count(const run_call *call, size_t done)
 {
     krait_output *output = call->output;
 
-    output->mode_used = KRAIT_RECURRENT;
+    output->mode_used = call->context.mode;
     output->steps_done = done;
     for (size_t lane = 0; output->counts && !call->model->whole && lane < call->state->lanes; lane++) {
         size_t length = kr_run_length(call->input, lane), rows = run_counted(call, lane, kr_min(length, done));
@@ -268,6 +268,16 @@ static void run_forget_held(run_call *call)
     }
 }
 
+/*
+ * The rule of AUTO (docs/performance.md has the measurements).  A scan does each row's work up to twice so that time can
+ * be cut among tasks; on one thread it loses for every width, and whether there is another thread a rule
+ * of model, steps and lanes must not ask.  So AUTO is RECURRENT.
+ */
+static int32_t run_mode(const krait_input *input)
+{
+    return input->mode == KRAIT_AUTO ? KRAIT_RECURRENT : input->mode;
+}
+
 static void run_start(run_call *call)
 {
     const krait_model *model = call->model;
@@ -275,7 +285,7 @@ static void run_start(run_call *call)
     kr_context        *context = &call->context;
 
     context->kernels = model->kernels;
-    context->mode = KRAIT_RECURRENT;
+    context->mode = run_mode(call->input);
     context->tasks = (kr_tasks){ state->tasks, call->input->parallel, call->input->parallel_user, model->task_work };
     context->scratch.base = (unsigned char *)state + state->scratch;
     context->cells = 1;

@@ -13,8 +13,8 @@ static krait_status check_mode(const krait_model *model, const krait_input *inpu
 {
     if (input->mode < KRAIT_RECURRENT || input->mode > KRAIT_CONVOLUTION)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "mode %d is not known", (int)input->mode);
-    if (input->mode == KRAIT_SCAN || input->mode == KRAIT_CONVOLUTION)
-        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "modes SCAN and CONVOLUTION are not built yet");
+    if (input->mode == KRAIT_CONVOLUTION)
+        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "mode CONVOLUTION is not built yet");
     if (input->nan_policy < KRAIT_NAN_PROPAGATE || input->nan_policy > KRAIT_NAN_HOLD)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "nan_policy %d is not known", (int)input->nan_policy);
     if (input->dt && !model->uses_time)

@@ -10,17 +10,20 @@
 
 size_t kr_vim_patches(const kr_vim *s)
 {
-    return ((s->image[0] - s->patch[0]) / s->stride + 1) * ((s->image[1] - s->patch[1]) / s->stride + 1);
+    return ((s->image[0] - s->patch[0]) / s->stride + 1) *
+           ((s->image[1] - s->patch[1]) / s->stride + 1);
 }
 
 static void vim_write_size(kr_writer *w, const kr_vim *s, char letter)
 {
+    size_t tokens = s->token == VIM_NO_TOKEN ? 0 : s->token == VIM_DOUBLE ? 2 : 1;
     const struct { char letter; size_t size; } sizes[] = {
-        { 'C', s->channels }, { 'H', s->image[0] }, { 'W', s->image[1] }, { 'h', s->patch[0] },
-        { 'w', s->patch[1] }, { 's', s->stride }, { 'E', s->width }, { 'D', s->depth },
-        { 'N', s->states }, { 'I', s->inner }, { 'J', 2 * s->inner }, { 'K', s->taps }, { 'R', s->rank },
-        { 'X', s->rank + 2 * s->states }, { 'B', 2 * s->states }, { 'L', s->classes },
-        { 'T', kr_vim_patches(s) + (s->token == VIM_NO_TOKEN ? 0 : s->token == VIM_DOUBLE ? 2 : 1) },
+        { 'C', s->channels }, { 'H', s->image[0] }, { 'W', s->image[1] },
+        { 'h', s->patch[0] }, { 'w', s->patch[1] }, { 's', s->stride },
+        { 'E', s->width }, { 'D', s->depth }, { 'N', s->states }, { 'K', s->taps },
+        { 'I', s->inner }, { 'J', 2 * s->inner }, { 'L', s->classes },
+        { 'R', s->rank }, { 'X', s->rank + 2 * s->states }, { 'B', 2 * s->states },
+        { 'T', kr_vim_patches(s) + tokens },
         { 'M', s->token == VIM_MIDDLE ? kr_vim_patches(s) / 2 : 0 },
     };
 
@@ -89,10 +92,14 @@ static void vim_write_tokens(kr_writer *w, const kr_vim *s)
         vim_write(w, s, "','weights':{'weight':'cls_token'}}},");
     }
     if (s->token == VIM_DOUBLE)
-        vim_write(w, s, "{'insert':{'name':'cls_token_head','at':'first','weights':{'weight':'cls_token_head'}}},"
-                        "{'insert':{'name':'cls_token_tail','at':'last','weights':{'weight':'cls_token_tail'}}},");
+        vim_write(w, s,
+                  "{'insert':{'name':'cls_token_head','at':'first',"
+                  "'weights':{'weight':'cls_token_head'}}},"
+                  "{'insert':{'name':'cls_token_tail','at':'last',"
+                  "'weights':{'weight':'cls_token_tail'}}},");
     if (s->positions)
-        vim_write(w, s, "{'position':{'name':'pos_embed','rows':$T,'weights':{'weight':'pos_embed'}}},");
+        vim_write(w, s,
+                  "{'position':{'name':'pos_embed','rows':$T,'weights':{'weight':'pos_embed'}}},");
 }
 
 static void vim_write_projection(kr_writer *w, const kr_vim *s, int in)
@@ -102,14 +109,17 @@ static void vim_write_projection(kr_writer *w, const kr_vim *s, int in)
                        : "{'linear':{'name':'mixer.out_proj','width':$E,'weights':{"
                          "'weight':'layers.@.mixer.out_proj.weight'");
     if (s->bias)
-        vim_write(w, s, in ? ",'bias':'layers.@.mixer.in_proj.bias'" : ",'bias':'layers.@.mixer.out_proj.bias'");
+        vim_write(w, s,
+                  in ? ",'bias':'layers.@.mixer.in_proj.bias'"
+                     : ",'bias':'layers.@.mixer.out_proj.bias'");
     vim_write(w, s, "}}}");
 }
 
 /* One mixer without projections: forwards, or backwards with the tensors of that direction. */
 static void vim_write_direction(kr_writer *w, const kr_vim *s, int back)
 {
-    vim_write(w, s, back ? "{'reverse':{'mamba1':{'name':'backward'" : "{'mamba1':{'name':'forward'");
+    vim_write(w, s,
+              back ? "{'reverse':{'mamba1':{'name':'backward'" : "{'mamba1':{'name':'forward'");
     vim_write(w, s, ",'inner':$I,'states':$N,'taps':$K,'rank':$R,'project':'none','weights':{");
     if (s->conv_bias)
         vim_write(w, s, back ? "'conv1d.bias':'layers.@.mixer.conv1d_b.bias',"
@@ -138,7 +148,7 @@ static void vim_write_v2(kr_writer *w, const kr_vim *s)
     vim_write_projection(w, s, 0);
 }
 
-/* v1 shares all but A: what is made of x is scanned both ways.  The two are added, whatever if_divide_out. */
+/* v1 shares all but A: what is made of x is scanned both ways.  The two are always added. */
 static void vim_write_v1(kr_writer *w, const kr_vim *s)
 {
     vim_write_projection(w, s, 1);
@@ -147,17 +157,23 @@ static void vim_write_v1(kr_writer *w, const kr_vim *s)
                     "'weight':'layers.@.mixer.conv1d.weight'");
     if (s->conv_bias)
         vim_write(w, s, ",'bias':'layers.@.mixer.conv1d.bias'");
-    vim_write(w, s, "}}},{'activation':{'kind':'silu'}},{'branches':{'merge':'concatenate','of':[{'identity':{}},"
-                    "{'sequence':[{'linear':{'name':'r','width':$R,'weights':{"
-                    "'weight':{'tensor':'layers.@.mixer.x_proj.weight','rows':[0,$R]}}}},"
-                    "{'linear':{'name':'dt','width':$I,'weights':{'weight':'layers.@.mixer.dt_proj.weight'}}}]},"
-                    "{'linear':{'name':'bc','width':$B,'weights':{"
-                    "'weight':{'tensor':'layers.@.mixer.x_proj.weight','rows':[$R,$X]}}}}]}}]},"
-                    "{'slice':{'from':$I,'width':$I}}]}},{'branches':{'name':'mixer','of':[");
+    vim_write(w, s,
+              "}}},{'activation':{'kind':'silu'}},"
+              "{'branches':{'merge':'concatenate','of':[{'identity':{}},"
+              "{'sequence':[{'linear':{'name':'r','width':$R,'weights':{"
+              "'weight':{'tensor':'layers.@.mixer.x_proj.weight','rows':[0,$R]}}}},"
+              "{'linear':{'name':'dt','width':$I,'weights':{"
+              "'weight':'layers.@.mixer.dt_proj.weight'}}}]},"
+              "{'linear':{'name':'bc','width':$B,'weights':{"
+              "'weight':{'tensor':'layers.@.mixer.x_proj.weight','rows':[$R,$X]}}}}]}}]},"
+              "{'slice':{'from':$I,'width':$I}}]}},{'branches':{'name':'mixer','of':[");
     for (int back = 0; back < 2; back++) {
-        vim_write(w, s, back ? ",{'reverse':{'selective_scan':{'name':'backward'" : "{'selective_scan':{'name':'forward'");
-        vim_write(w, s, ",'inner':$I,'states':$N,'weights':{'dt_bias':'layers.@.mixer.dt_proj.bias',"
-                        "'D':'layers.@.mixer.D','A_log':'layers.@.mixer.");
+        vim_write(w, s,
+                  back ? ",{'reverse':{'selective_scan':{'name':'backward'"
+                       : "{'selective_scan':{'name':'forward'");
+        vim_write(w, s,
+                  ",'inner':$I,'states':$N,'weights':{'dt_bias':'layers.@.mixer.dt_proj.bias',"
+                  "'D':'layers.@.mixer.D','A_log':'layers.@.mixer.");
         vim_write(w, s, back ? "A_b_log'}}}}" : "A_log'}}}");
     }
     vim_write(w, s, "]}},");
@@ -166,8 +182,9 @@ static void vim_write_v1(kr_writer *w, const kr_vim *s)
 
 static void vim_write_forward(kr_writer *w, const kr_vim *s)
 {
-    vim_write(w, s, "{'mamba1':{'name':'mixer','inner':$I,'states':$N,'taps':$K,'rank':$R,'path':'layers.@.mixer',"
-                    "'weights':{'dt_proj.bias':'layers.@.mixer.dt_proj.bias'");
+    vim_write(w, s,
+              "{'mamba1':{'name':'mixer','inner':$I,'states':$N,'taps':$K,'rank':$R,"
+              "'path':'layers.@.mixer','weights':{'dt_proj.bias':'layers.@.mixer.dt_proj.bias'");
     if (s->conv_bias)
         vim_write(w, s, ",'conv1d.bias':'layers.@.mixer.conv1d.bias'");
     if (s->bias)
@@ -245,8 +262,10 @@ static void vim_write_pool(kr_writer *w, const kr_vim *s)
     else if (s->pool == VIM_MAX)
         vim_write_head(w, s);
     if (s->token == VIM_NO_TOKEN && s->pool != VIM_ALL)
-        vim_write(w, s, s->pool == VIM_MAX    ? ",{'pool':{'kind':'max'}}"
-                        : s->pool == VIM_MEAN ? ",{'pool':{'kind':'mean'}}" : ",{'pool':{'kind':'last'}}");
+        vim_write(w, s,
+                  s->pool == VIM_MAX    ? ",{'pool':{'kind':'max'}}"
+                  : s->pool == VIM_MEAN ? ",{'pool':{'kind':'mean'}}"
+                                        : ",{'pool':{'kind':'last'}}");
 }
 
 void kr_vim_write(kr_writer *w, kr_vim *s)

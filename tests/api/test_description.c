@@ -136,6 +136,92 @@ TEST(description_finds_weights)
                9, 400, 1, 9);
     multiplies(&p, THREE("{\"linear\":{\"width\":2,\"weights\":{\"weight\":{\"tensor\":\"weight\",\"transpose\":false}}}}"),
                2, 10, 3, 1);
+    add(&p, "kernel", 500, 2, 3, 1);
+    p.tensors[p.count - 1] = (krait_tensor){ .name = "kernel", .data = p.numbers + 500, .bytes = 4 * 18,
+                                             .shape = { 6, 1, 3, 1 }, .dimensions = 4, .type = KRAIT_F32 };
+    multiplies(&p, THREE("{\"linear\":{\"width\":6,\"weights\":{\"weight\":{\"tensor\":\"kernel\",\"flatten\":true}}}}"),
+               6, 500, 3, 1);
+    add(&p, "tiles", 600, 3, 2, 2);
+    multiplies(&p, THREE("{\"linear\":{\"width\":4,\"weights\":{\"weight\":{\"tensor\":\"tiles\",\"flatten\":true,"
+                         "\"transpose\":true}}}}"), 4, 600, 1, 4);
+    add(&p, "more", 700, 4, 3, 1);
+    multiplies(&p, THREE("{\"linear\":{\"width\":2,\"weights\":{\"weight\":{\"tensor\":\"more\",\"rows\":[1,3],"
+                         "\"flatten\":true}}}}"), 2, 703, 3, 1);
+}
+
+/* A matrix of four dimensions, two of which are not 1. */
+TEST(description_flattens)
+{
+    static const char wide[] = TREE("{\"features\":6}", "{\"linear\":{\"width\":2,\"weights\":{\"weight\":%s}}}");
+    static const float x[6] = { 1, 2, -4, 3, 0.5f, -1 };
+    char         text[256];
+    krait_model *model;
+    krait_state *state;
+    pool         p;
+    float        y[2];
+
+    pool_start(&p);
+    p.tensors[p.count++] = (krait_tensor){ .name = "w", .data = p.numbers, .bytes = 48, .shape = { 2, 1, 3, 2 },
+                                           .dimensions = 4, .type = KRAIT_F32 };
+    snprintf(text, sizeof text, wide, "\"w\"");
+    refused(&p, text, KRAIT_ERR_SHAPE, "2 x 6 is wanted");
+    snprintf(text, sizeof text, wide, "{\"tensor\":\"w\",\"flatten\":false}");
+    refused(&p, text, KRAIT_ERR_SHAPE, "2 x 6 is wanted");
+    snprintf(text, sizeof text, wide, "{\"tensor\":\"w\",\"flatten\":1}");
+    refused(&p, text, KRAIT_ERR_SHAPE, "true or false");
+    snprintf(text, sizeof text, wide, "{\"tensor\":\"w\",\"flatten\":true}");
+    model = made(&p, text);
+    CHECK_OR_RETURN(model != NULL);
+    state = tiny_state(model, 1, 1);
+    CHECK_STATUS(krait_step(model, state, x, y), KRAIT_OK);
+    for (int o = 0; o < 2; o++) {
+        double sum = 0;
+
+        for (int k = 0; k < 6; k++)
+            sum += (double)p.numbers[6 * o + k] * (double)x[k];
+        CHECK_CLOSE(y[o], sum, 1e-5);
+    }
+    krait_state_destroy(state, NULL);
+    krait_model_close(model);
+}
+
+/* A tensor of any name may hold log(-A), whole or in part; but not beside one that holds A. */
+TEST(description_names_logarithms)
+{
+#define SCAN(weights) TREE("{\"features\":8}", "{\"selective_scan\":{\"inner\":2,\"states\":1," \
+                           "\"weights\":{\"D\":\"d\"," weights "}}}")
+    static const char *const same[] = {
+        SCAN("\"A\":\"x.A\""), SCAN("\"A_log\":\"x.A_log\""), SCAN("\"A_log\":\"other\""),
+        SCAN("\"A_log\":{\"tensor\":\"stacked\",\"index\":1}")
+    };
+    static const float x[8] = { 1, 2, 0.5f, -1, 3, 2, 1, 1 };
+    float first[4], y[4];
+    pool  p;
+
+    pool_start(&p);
+    add(&p, "d", 0, 2, 0, 0);
+    add(&p, "x.A_log", 10, 2, 1, 0);
+    add(&p, "other", 10, 2, 1, 0);
+    add(&p, "stacked", 8, 2, 2, 1);
+    for (int i = 0; i < 4; i++) {
+        krait_model *model = made(&p, same[i]);
+        krait_state *state;
+
+        CHECK_OR_RETURN(model != NULL);
+        state = tiny_state(model, 1, 1);
+        for (int step = 0; step < 2; step++)
+            CHECK_STATUS(krait_step(model, state, x, (i ? y : first) + 2 * step), KRAIT_OK);
+        test_note("%s", same[i]);
+        if (i)
+            CHECK_BYTES(y, first, sizeof first);
+        test_note("%s", "");
+        krait_state_destroy(state, NULL);
+        krait_model_close(model);
+    }
+    refused(&p, SCAN("\"A\":\"x.A\",\"A_log\":\"other\""), KRAIT_ERR_FORMAT, "logarithm");
+    refused(&p, SCAN("\"A_log\":\"lost\""), KRAIT_ERR_SHAPE, "no tensor lost");
+    refused(&p, SCAN("\"D_log\":\"other\""), KRAIT_ERR_FORMAT, "D_log");
+#undef SCAN
 }
 
 /* rows and index of weights that are no matrices: a bias out of a longer vector. */

@@ -273,6 +273,77 @@ TEST(kernels_selective_equals_plain)
     with_tables(check_selective);
 }
 
+static void compare_summary(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rows)
+{
+    size_t stride = channels + 2, count = rows * stride, memory = kr_pad16(channels) * states;
+    float *a = floats(random, memory, 1), *x = floats(random, count, 1), *dt = floats(random, count, (int)(rows % 2));
+    float *b = floats(random, rows * states, 1);
+    float *decay = floats(random, memory, 0), *decay2 = copy_of(decay, memory);
+    float *end = floats(random, memory, 0), *end2 = copy_of(end, memory);
+    kr_selective p = { .a = a, .x = x, .dt = dt, .x_stride = stride, .dt_stride = stride, .b = b, .bc_stride = states,
+                       .rows = rows, .channels = channels, .states = states };
+
+    for (size_t c = 0; c < kr_pad16(channels); c++)             /* the padding of a panel holds zeros */
+        for (size_t n = 0; c >= channels && n < states; n++)
+            a[(c / 16 * states + n) * 16 + c % 16] = 0;
+    k->selective_summary(&p, decay, end);
+    kr_kernels_plain.selective_summary(&p, decay2, end2);
+    test_note("%s: summary of %zu channels, %zu states, %zu rows", k->name, channels, states, rows);
+    for (size_t i = 0; i < memory; i++)
+        if ((i / 16 / states * 16 + i % 16) < channels) {
+            CHECK_U64(kr_canonical_bits(decay[i]), kr_canonical_bits(decay2[i]));
+            CHECK_U64(kr_canonical_bits(end[i]), kr_canonical_bits(end2[i]));
+        }
+    CHECK_BYTES(decay - GUARD, decay2 - GUARD, GUARD * sizeof *decay);
+    CHECK_BYTES(decay + memory, decay2 + memory, GUARD * sizeof *decay);
+    CHECK_BYTES(end + memory, end2 + memory, GUARD * sizeof *end);
+    test_note("%s", "");
+    release(a), release(x), release(dt), release(b);
+    release(decay), release(decay2), release(end), release(end2);
+}
+
+static void check_summary(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 3, 4, 7, 8, 16, 21 };
+    static const size_t rows[] = { 0, 1, 6, 40, 67 };
+    kr_random           random = kr_random_from(9);
+
+    for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+        for (size_t channels = 1; channels <= 40; channels += 5)
+            for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+                compare_summary(k, &random, channels, states[s], rows[r]);
+}
+
+TEST(kernels_selective_summary_equals_plain)
+{
+    with_tables(check_summary);
+}
+
+static void check_combine(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(10);
+
+    for (size_t count = 1; count <= 70; count++)
+        for (int state = 0; state < 2; state++) {
+            float *before = floats(&random, count, 1), *start = floats(&random, count, 1);
+            float *decay = floats(&random, count, 1), *decay2 = copy_of(decay, count);
+            float *end = floats(&random, count, 1), *end2 = copy_of(end, count);
+
+            k->combine(decay, end, state ? NULL : before, start, count);
+            kr_kernels_plain.combine(decay2, end2, state ? NULL : before, start, count);
+            test_note("%s: %zu numbers, state %d", k->name, count, state);
+            CHECK(equal(decay, decay2, count));
+            CHECK(equal(end, end2, count));
+            release(before), release(start), release(decay), release(decay2), release(end), release(end2);
+        }
+    test_note("%s", "");
+}
+
+TEST(kernels_combine_equals_plain)
+{
+    with_tables(check_combine);
+}
+
 /* Without weights, in place: what weights of 1 give. */
 static void check_bare_rms_norm(const kr_kernels *k, const float *x, size_t width)
 {

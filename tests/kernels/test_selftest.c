@@ -65,6 +65,31 @@ static void wrong_state(const kr_selective *p)
     spoil(p->h);
 }
 
+static void wrong_decay(const kr_selective *p, float *decay, float *end)
+{
+    kr_kernels_plain.selective_summary(p, decay, end);
+    spoil(decay);
+}
+
+static void wrong_end(const kr_selective *p, float *decay, float *end)
+{
+    kr_kernels_plain.selective_summary(p, decay, end);
+    spoil(end);
+}
+
+static void wrong_combine(float *decay, float *end, const float *before_decay, const float *before_end, size_t count)
+{
+    kr_kernels_plain.combine(decay, end, before_decay, before_end, count);
+    spoil(before_decay ? decay : end);
+}
+
+static void wrong_following(float *decay, float *end, const float *before_decay, const float *before_end, size_t count)
+{
+    kr_kernels_plain.combine(decay, end, before_decay, before_end, count);
+    if (!before_decay)
+        spoil(decay);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -159,6 +184,10 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(conv, wrong_conv);
     MUST_FAIL(selective, wrong_selective);
     MUST_FAIL(selective, wrong_state);
+    MUST_FAIL(selective_summary, wrong_decay);
+    MUST_FAIL(selective_summary, wrong_end);
+    MUST_FAIL(combine, wrong_combine);
+    MUST_FAIL(combine, wrong_following);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

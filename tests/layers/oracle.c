@@ -349,6 +349,7 @@ static const oracle_type types[] = {
     { "layer_norm", layer_norm_shape, layer_norm_run, NULL },
     { "linear", linear_shape, linear_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
+    { "normalize", same_width, normalize_run, NULL },
     { "over", chain_shape, NULL, over_make },
     { "patch", patch_shape, NULL, patch_make },
     { "permute", chain_shape, NULL, permute_make },

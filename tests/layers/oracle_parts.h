@@ -108,6 +108,7 @@ void        patch_shape(layer *l);
 oracle_rows patch_make(const layer *l, const oracle_rows *in);
 void        pool_shape(layer *l);
 oracle_rows pool_make(const layer *l, const oracle_rows *in);
+void        normalize_run(const layer *l, const oracle_rows *in, number *out);
 void        position_shape(layer *l);
 void        position_run(const layer *l, const oracle_rows *in, number *out);
 void        slice_shape(layer *l);

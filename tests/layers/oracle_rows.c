@@ -17,6 +17,26 @@ void slice_run(const layer *l, const oracle_rows *in, number *out)
             out[t * l->out + c] = in->x[t * l->in + from + c];
 }
 
+/* Number c of a list, or the only one, as a float32 holds it. */
+static double listed(const layer *l, const char *name, size_t c)
+{
+    const char *text = oracle_option_text(l, name);
+
+    for (const char *next = strchr(text, ':'); next && c > 0; next = strchr(text, ':'), c--)
+        text = next + 1;
+    return (double)strtof(text, NULL);
+}
+
+/* (x - mean) / std */
+void normalize_run(const layer *l, const oracle_rows *in, number *out)
+{
+    for (size_t i = 0; i < in->count * l->in; i++) {
+        number x = plus(in->x[i], exact(-listed(l, "mean", i % l->in)));
+
+        out[i] = times(x, exact(1 / listed(l, "std", i % l->in)));
+    }
+}
+
 /* ---- positions ----------------------------------------------------------------------- */
 
 void position_shape(layer *l)

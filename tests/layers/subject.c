@@ -46,6 +46,11 @@ const subject_case subject_cases[] = {
     { "linear(width=16 bias)", 0, 16, KRAIT_F16 },
     { "linear(width=37 bias)", 0, 96, KRAIT_Q8_0 },
     { "linear(width=5)", 0, 700, KRAIT_F32 },
+    { "normalize(mean=0.1307 std=0.3081)", 0, 5, KRAIT_F32 },
+    { "normalize(mean=0.485:-0.456:0.406 std=0.229:2.24:0.0225)", 0, 3, KRAIT_F32 },
+    { "normalize(mean=0.5:-2 std=3)", 0, 2, KRAIT_F32 },
+    { "4x3 sequence[normalize(mean=0.25 std=0.5:1.5), patch(height=2 width=3 down=1), linear(width=4)]", 0, 2,
+      KRAIT_F32 },
     { "rms_norm", 0, 1, KRAIT_F32 },
     { "rms_norm(eps=0.25)", 0, 13, KRAIT_F32 },
     { "rms_norm(eps=0)", 0, 130, KRAIT_BF16 },
@@ -142,6 +147,9 @@ const subject_case subject_cases[] = {
       "sequence[mamba1(project=both inner=16 rank=4), linear(width=16)], "
       "mamba1(project=none inner=16 states=2 rank=1)], "
       "linear(width=4)]", 0, 7, KRAIT_F32 },
+    { "normalize(mean=0.5 std=0.25)", 0, 1, KRAIT_F32 },
+    { "normalize(mean=0.1:-2:30 std=3:0.7:0.001)", 0, 3, KRAIT_F32 },
+    { "sequence[linear(width=4), normalize(mean=1:2:3:4 std=0.3)]", 0, 6, KRAIT_F32 },
     /* grids that step */
     { "3x4 linear(width=5 bias)", 0, 2, KRAIT_F32 },
     { "4x5 patch(height=2 width=2)", 0, 3, KRAIT_F32 },

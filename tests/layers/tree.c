@@ -191,7 +191,8 @@ static void print_value(tree *t, const oracle_option *option)
 {
     const char *text = option->text, *quote = "\"";
 
-    if (strcmp(option->name, "order") == 0) {
+    if (strcmp(option->name, "order") == 0 || strcmp(option->name, "mean") == 0 ||
+        strcmp(option->name, "std") == 0) {
         print(t, "[");
         for (const char *c = text; *c; c++)
             print(t, "%c", *c == ':' ? ',' : *c);

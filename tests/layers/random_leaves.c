@@ -1,0 +1,206 @@
+/* random_leaves.c - layers of random trees that hold no others, along a sequence or row by row. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "layers/random_writer.h"
+
+/* ---- words --------------------------------------------------------------------------- */
+
+void put(writer *w, const char *format, ...)
+{
+    va_list arguments;
+    int     length;
+
+    va_start(arguments, format);
+    length = vsnprintf(w->tree->text + w->length, RANDOM_TEXT - w->length, format, arguments);
+    va_end(arguments);
+    w->length += (size_t)length;
+    if (w->length >= RANDOM_TEXT)
+        w->length = RANDOM_TEXT - 1;
+}
+
+size_t below(writer *w, size_t n)
+{
+    return kr_random_u32(&w->random) % n;
+}
+
+int one_in(writer *w, size_t n)
+{
+    return below(w, n) == 0;
+}
+
+size_t some_width(writer *w)
+{
+    static const size_t often[] = { 1, 2, 3, 4, 5, 8, 15, 16, 17, 32, 33, 64 };
+
+    return one_in(w, 2) ? often[below(w, 12)] : 1 + below(w, 24);
+}
+
+const char *word_if(writer *w, const char *word)
+{
+    return one_in(w, 2) ? word : "";
+}
+
+int has_grid(const flow *f)
+{
+    return f->grid[0] * f->grid[1] > 1;
+}
+
+flow with_width(flow f, size_t width)
+{
+    f.width = width;
+    return f;
+}
+
+flow with_rows(writer *w, flow f, size_t least, size_t most)
+{
+    f.rows = ++w->rows;
+    f.least = least;
+    f.most = most;
+    return f;
+}
+
+/* ---- row by row ---------------------------------------------------------------------- */
+
+flow write_linear(writer *w, flow in, size_t width)
+{
+    put(w, "linear(width=%zu%s)", width, word_if(w, " bias"));
+    return with_width(in, width);
+}
+
+flow write_row_wise(writer *w, flow in)
+{
+    static const char *const kinds[] = { "silu", "sigmoid", "softplus", "relu", "tanh", "gelu",
+                                         "gelu_tanh" };
+    size_t                   from;
+
+    switch (below(w, 11)) {
+    case 0:
+    case 1:
+        return write_linear(w, in, some_width(w));
+    case 2:
+        put(w, "activation(kind=%s)", kinds[below(w, 7)]);
+        return in;
+    case 3:
+        put(w, "rms_norm(eps=0.%zu)", 1 + below(w, 9));
+        return in;
+    case 4:
+        put(w, "batch_norm(eps=0.0%zu%s%s)", 1 + below(w, 9), word_if(w, " weight"),
+            word_if(w, " bias"));
+        return in;
+    case 5:
+        from = below(w, in.width);
+        in.width = 1 + below(w, in.width - from);
+        put(w, "slice(from=%zu width=%zu)", from, in.width);
+        return in;
+    case 6:
+        put(w, "layer_norm(eps=0.%zu%s%s)", 1 + below(w, 9), word_if(w, " no_weight"),
+            word_if(w, " bias"));
+        return in;
+    case 7:
+        put(w, "scale%s", word_if(w, "(bias)"));
+        return in;
+    case 9:
+        put(w, "normalize(mean=0.%zu std=0.%zu)", below(w, 10), 5 + below(w, 5));
+        return in;
+    case 8:
+        from = 2 * (1 + below(w, 12));
+        put(w, "sequence[");
+        write_linear(w, in, from);
+        put(w, ", glu(kind=%s gate=%s)]", kinds[below(w, 2)], one_in(w, 2) ? "first" : "second");
+        return with_width(in, from / 2);
+    default:
+        put(w, "identity");
+        return in;
+    }
+}
+
+/* ---- along a sequence ---------------------------------------------------------------- */
+
+static flow write_mamba1(writer *w, flow in)
+{
+    size_t inner = 1 + below(w, 18);
+    int    project = one_in(w, 2);
+
+    if (!project) {
+        put(w, "sequence[");
+        write_linear(w, in, 2 * inner);
+        put(w, ", ");
+    }
+    put(w, "mamba1(inner=%zu states=%zu taps=%zu rank=%zu%s%s%s%s%s", inner, 1 + below(w, 6),
+        1 + below(w, 5), 1 + below(w, 3), word_if(w, " conv_bias"), word_if(w, " plain_a"),
+        word_if(w, " no_dt_bias"), word_if(w, " norm=rms norm_eps=0.1"),
+        project ? word_if(w, " bias") : " project=none");
+    put(w, project ? ")" : ")]");
+    return with_width(in, project ? in.width : inner);
+}
+
+/* Without softplus dt comes from a function that is never below zero. */
+static flow write_selective_scan(writer *w, flow in)
+{
+    size_t groups = one_in(w, 4) ? 2 : 1, inner = groups == 2 ? 32 : 1 + below(w, 18);
+    size_t states = 1 + below(w, 5), bc = 2 * groups * states;
+    int    gate = one_in(w, 2), soft = one_in(w, 2);
+
+    put(w, "sequence[");
+    if (soft) {
+        write_linear(w, in, 2 * inner + bc + (gate ? inner : 0));
+    } else {
+        put(w, "branches(merge=concatenate)[");
+        write_linear(w, in, inner);
+        put(w, ", sequence[");
+        write_linear(w, in, inner);
+        put(w, ", activation(kind=%s)], ", one_in(w, 2) ? "sigmoid" : "relu");
+        write_linear(w, in, bc + (gate ? inner : 0));
+        put(w, "]");
+    }
+    put(w, ", selective_scan(inner=%zu states=%zu", inner, states);
+    if (groups > 1)
+        put(w, " groups=%zu", groups);
+    put(w, "%s%s%s%s%s)]", gate ? word_if(w, " gate=true") : " gate=false",
+        soft ? word_if(w, " softplus=true") : " softplus=false", word_if(w, " dt_bias"),
+        word_if(w, " no_d"), word_if(w, " plain_a"));
+    return with_width(in, inner);
+}
+
+static flow write_pool(writer *w, flow in, place p)
+{
+    static const char *const kinds[] = { "mean", "max", "last" };
+
+    if (p.whole && one_in(w, 4))
+        put(w, "pool(kind=token index=%zu)", below(w, in.least));
+    else
+        put(w, "pool(kind=%s)", kinds[below(w, 3)]);
+    return p.whole ? with_rows(w, in, 1, 1) : in;
+}
+
+static flow write_insert(writer *w, flow in)
+{
+    static const char *const places[] = { "first", "middle", "last" };
+    size_t                   rows = 1 + below(w, 3);
+
+    put(w, "insert(at=%s rows=%zu)", places[below(w, 3)], rows);
+    return with_rows(w, in, in.least + rows, in.most + rows);
+}
+
+flow write_along(writer *w, flow in, place p)
+{
+    switch (below(w, p.plain || (p.keep && p.whole) ? 4 : p.whole ? 8 : 6)) {
+    case 0:
+    case 1:
+        put(w, "conv(taps=%zu%s)", 1 + below(w, 5), word_if(w, " bias"));
+        return in;
+    case 2:
+        return write_mamba1(w, in);
+    case 3:
+        return write_selective_scan(w, in);
+    case 4:
+    case 5:
+        return write_pool(w, in, p);
+    case 6:
+        put(w, "position(rows=%zu)", in.most + below(w, 5));
+        return in;
+    default:
+        return in.most < MOST_ROWS ? write_insert(w, in) : write_pool(w, in, p);
+    }
+}
