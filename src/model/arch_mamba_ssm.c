@@ -110,12 +110,12 @@ static krait_status ssm_vocabulary(kr_loading *loading, kr_mamba *m)
 static krait_status ssm_biases(kr_loading *loading, const kr_json *cfg, const kr_mamba *m)
 {
     const kr_json *c = loading->config;
-    int            bias = kr_json_get(cfg, "bias") != NULL, conv = kr_json_get(cfg, "conv_bias") != NULL;
+    int            bias = kr_json_get(cfg, "bias") != NULL, also = kr_json_get(cfg, "conv_bias") != NULL;
     krait_status   status = kr_mamba_check_flag(loading, bias ? cfg : c, bias ? "bias" : "use_bias", 0,
                                                 "backbone.layers.0.mixer.in_proj.bias");
 
     if (status == KRAIT_OK)
-        status = kr_mamba_check_flag(loading, conv ? cfg : c, conv ? "conv_bias" : "use_conv_bias", 1,
+        status = kr_mamba_check_flag(loading, also ? cfg : c, also ? "conv_bias" : "use_conv_bias", 1,
                                      "backbone.layers.0.mixer.conv1d.bias");
     return status == KRAIT_OK ? kr_mamba_check_biases(loading, m) : status;
 }

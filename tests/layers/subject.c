@@ -65,6 +65,8 @@ const subject_case subject_cases[] = {
     { "mamba1(inner=15 states=4 taps=5 rank=15 plain_a no_dt_bias)", 0, 30, KRAIT_F16 },
     { "mamba1(inner=64 rank=4 conv_bias plain_a)", 0, 32, KRAIT_Q8_0 },
     { "mamba1(inner=33 states=3 taps=1 rank=2)", 0, 17, KRAIT_F32 },
+    { "mamba1(inner=200 states=3 taps=5 rank=3 bias conv_bias)", 0, 9, KRAIT_F32 },
+    { "mamba1(inner=192 states=2 rank=32)", 0, 32, KRAIT_Q8_0 },
     { "mamba1(inner=32 rank=2 conv_bias norm=rms)", 0, 16, KRAIT_F32 },
     { "mamba1(inner=21 states=5 taps=3 rank=3 bias norm=rms norm_eps=0.25)", 0, 14, KRAIT_F16 },
     { "mamba1(inner=24 states=18 rank=19 conv_bias norm=rms norm_eps=0.001 norm_weights)", 0, 12,

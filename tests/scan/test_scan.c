@@ -160,8 +160,8 @@ TEST(scan_any_cut_and_order)
 {
     static const size_t channels[] = { 1, 3, 4, 5, 63, 64, 65, 131 };
     static const size_t segments[] = { 1, 2, 7, 16, 100 };
-    const kr_tasks tasks[] = { { 0, NULL, NULL }, { 1, backwards, NULL }, { 2, backwards, NULL },
-                               { 5, shuffled, NULL }, { 5, NULL, NULL } };
+    const kr_tasks tasks[] = { { 0, NULL, NULL, 0 }, { 1, backwards, NULL, 0 }, { 2, backwards, NULL, 0 },
+                               { 5, shuffled, NULL, 0 }, { 5, NULL, NULL, 0 } };
 
     for (size_t rows = 0; rows <= MOST_ROWS; rows = rows < 18 ? rows + 1 : rows + 9)
         for (size_t c = 0; c < 8; c++)
@@ -174,7 +174,7 @@ TEST(scan_any_cut_and_order)
 /* Of a long narrow scan every segment is a task. */
 TEST(scan_cuts_time_into_tasks)
 {
-    kr_tasks two = { 2, backwards, NULL };
+    kr_tasks two = { 2, backwards, NULL, 0 };
 
     rounds = most_tasks = 0;
     check_scan(80, 5, 8, &two);

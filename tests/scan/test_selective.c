@@ -229,7 +229,7 @@ static void backwards(void *user, krait_task_fn task, void *argument, size_t cou
 
 static void scan_stream(stream *s, const kr_kernels *kernels, size_t tasks)
 {
-    kr_tasks host = { tasks, backwards, NULL };
+    kr_tasks host = { tasks, backwards, NULL, 0 };
     kr_carve carve = { 0 };
     float   *room;
 
@@ -277,7 +277,7 @@ TEST(selective_scan_is_the_same_for_any_tasks)
 TEST(selective_scan_of_some_channels)
 {
     stream   a = stream_made(9, 700, 70, STATES, 0.01f, 4, 0.001f, 0.1f), whole;
-    kr_tasks host = { 2, backwards, NULL };
+    kr_tasks host = { 2, backwards, NULL, 0 };
     kr_carve carve = { 0 };
     size_t   bytes;
     float   *room, *y = malloc(700 * 70 * 4), *h = malloc(80 * STATES * 4);
