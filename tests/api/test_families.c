@@ -240,8 +240,8 @@ TEST(families_original_is_the_same_model)
         "{" ORIGINAL ", \"ssm_cfg\": {}, \"hidden_size\": 16, \"state_size\": 4, \"time_step_rank\": 2, \"expand\": 2, "
         "\"conv_kernel\": 4, \"intermediate_size\": 32, \"num_hidden_layers\": 2, \"layer_norm_epsilon\": 1e-05}",
         "{\"model_type\": \"mamba\", " ORIGINAL ", " CFG ", \"hidden_size\": 16, \"num_hidden_layers\": 2}",
-        "{\"model_type\": \"mamba\", \"hidden_size\": 16, \"state_size\": 4, \"time_step_rank\": 2, "
-        "\"num_hidden_layers\": 2, \"vocab_size\": 256}",
+        ("{\"model_type\": \"mamba\", \"hidden_size\": 16, \"state_size\": 4, \"time_step_rank\": 2, "
+         "\"num_hidden_layers\": 2, \"vocab_size\": 256}"),
     };
     tiny        *plain = tiny_make(NULL, 6);
     krait_model *expected;
