@@ -30,9 +30,24 @@ KR_INLINE kr_complex kr_complex_subtract(kr_complex a, kr_complex b)
     return kr_complex_of(a.re - b.re, a.im - b.im);
 }
 
+/*
+ * A product that is rounded before it is added to: of vectors of complex products gcc 12 makes
+ * fmaddsub where the machine has it, whatever -ffp-contract says.
+ */
+KR_INLINE double kr_complex_rounded(double product)
+{
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("" : "+m"(product));
+#endif
+    return product;
+}
+
 KR_INLINE kr_complex kr_complex_multiply(kr_complex a, kr_complex b)
 {
-    return kr_complex_of(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re);
+    double re = kr_complex_rounded(a.re * b.re), im = kr_complex_rounded(a.re * b.im);
+
+    return kr_complex_of(re - kr_complex_rounded(a.im * b.im),
+                         im + kr_complex_rounded(a.im * b.re));
 }
 
 KR_INLINE kr_complex kr_complex_scale(kr_complex a, double by)

@@ -103,21 +103,26 @@ static double nearest(const eigen *e, size_t n, kr_complex value)
     return best;
 }
 
-/* A cyclic shift: the roots of unity, where steps without a shift would go round for ever. */
+/*
+ * Cyclic shifts of both directions: the roots of unity.  The one that is of Hessenberg form has
+ * zeros in its corner, and steps shifted by zero would go round for ever.
+ */
 TEST(eigen_known_values)
 {
     eigen *e = malloc(sizeof *e);
     enum { N = 24 };
 
     CHECK_OR_RETURN(e != NULL);
-    memset(e, 0, sizeof *e);
-    for (size_t i = 0; i < N; i++)
-        e->a[i * N + (i + 1) % N] = kr_complex_of(1, 0);
-    if (find(e, N)) {
+    for (int turn = 0; turn < 2; turn++) {
+        memset(e, 0, sizeof *e);
+        for (size_t i = 0; i < N; i++)
+            e->a[turn ? (i + 1) % N * N + i : i * N + (i + 1) % N] = kr_complex_of(1, 0);
+        if (!find(e, N))
+            continue;
         CHECK(pairs_residual(e, N) < 3e-15);
         for (size_t k = 0; k < N; k++)
-            CHECK(nearest(e, N, kr_complex_of(cos(k * 6.283185307179586 / N),
-                                              sin(k * 6.283185307179586 / N))) < 1e-14);
+            CHECK(nearest(e, N, kr_complex_of(cos((double)k * 6.283185307179586 / N),
+                                              sin((double)k * 6.283185307179586 / N))) < 1e-14);
     }
     memset(e, 0, sizeof *e);                    /* upper triangular: its diagonal, exactly */
     for (size_t i = 0; i < N; i++)
@@ -168,9 +173,7 @@ TEST(eigen_extremes)
     CHECK_OR_RETURN(e != NULL);
     for (int turn = 0; turn < 2; turn++) {
         for (size_t i = 0; i < N * N; i++)
-            e->a[i] = kr_complex_scale(kr_complex_of((double)kr_random_unit(&random),
-                                                     (double)kr_random_unit(&random)),
-                                       turn ? 0x1p-800 : 0x1p1000);
+            e->a[i] = kr_complex_of((double)kr_random_unit(&random) * (turn ? 0x1p-800 : 0x1p1000), 0);
         if (find(e, N))
             CHECK(pairs_residual(e, N) < 3e-15);
     }
@@ -179,5 +182,45 @@ TEST(eigen_extremes)
     CHECK(!kr_eigen_find(e->a, N, e->values, e->vectors, e->spare));
     e->a[3].im = HUGE_VAL;
     CHECK(!kr_eigen_find(e->a, N, e->values, e->vectors, e->spare));
+    free(e);
+}
+
+static void mix(uint64_t *hash, kr_complex z)
+{
+    *hash = (*hash ^ kr_bits_of_double(z.re)) * 0x100000001b3u;
+    *hash = (*hash ^ kr_bits_of_double(z.im)) * 0x100000001b3u;
+}
+
+/* Products and sums alone: one number for every compiler, level and machine. */
+TEST(eigen_bits)
+{
+    eigen     *e = malloc(sizeof *e);
+    kr_random  random = kr_random_from(6);
+    kr_complex *spare;
+    uint64_t   hash = 0xcbf29ce484222325u;
+    size_t     pivots[MOST];
+    enum { N = 20 };
+
+    CHECK_OR_RETURN(e != NULL);
+    spare = e->vectors;
+    for (size_t i = 0; i < N * N; i++) {
+        e->a[i].re = (double)kr_random_unit(&random);
+        e->a[i].im = (double)kr_random_unit(&random);
+    }
+    kr_linear_power(e->a, N, 5, spare);
+    for (size_t i = 0; i < N * N; i++)
+        mix(&hash, e->copy[i] = e->a[i]);
+    CHECK(kr_linear_factor(e->copy, N, pivots));
+    for (size_t i = 0; i < N; i++)
+        spare[i] = kr_complex_exprel(kr_complex_scale(e->a[i], 0x1p-4));
+    kr_linear_solve(e->copy, pivots, N, spare, 1);
+    for (size_t i = 0; i < N; i++)
+        mix(&hash, spare[i]);
+    CHECK(kr_eigen_find(e->a, N, e->values, e->vectors, e->spare));
+    for (size_t i = 0; i < N; i++)
+        mix(&hash, e->values[i]);
+    for (size_t i = 0; i < N * N; i++)
+        mix(&hash, e->vectors[i]);
+    CHECK_U64(hash, 0x8e919a937aa878ddu);
     free(e);
 }
