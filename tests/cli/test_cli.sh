@@ -279,7 +279,8 @@ if [ $# -eq 1 ]; then
     done
     check "run --order: an output of 4 rows" shaped first-forth.npy "'shape': (4, 3), }"
     check "run --rows: 3 were kept" shaped h.npy "'shape': (3, 16), }"
-    check "run --order: it matters" sh -c "! cmp -s '$work/first-forth.npy' '$work/first-turned.npy'"
+    check "run --order: it matters" \
+        sh -c "! cmp -s '$work/first-forth.npy' '$work/first-turned.npy'"
     named "--order for each lane" 0 "" --input "$work/both.npy" \
         --order "path=$work/orders.npy" --output "$work/y.npy" --rows "hidden=$work/h2.npy"
     check "run --order: shape" shaped y.npy "'shape': (2, 4, 3), }"
@@ -349,8 +350,8 @@ if [ $# -eq 1 ]; then
         --input "$work/row-first.npy" --output "$work/x.npy" --order "path=$work/forth.npy"
 
     tree=grid
-    ( npy '<f4' '1, 24'; floats 1 99 3 97 5 95 7 93 9 91 11 89 13 87 15 85 17 83 19 81 21 79 23 77 ) \
-        >"$work/cells.npy"
+    ( npy '<f4' '1, 24'
+      floats 1 99 3 97 5 95 7 93 9 91 11 89 13 87 15 85 17 83 19 81 21 79 23 77 ) >"$work/cells.npy"
     ( npy '<i4' '1, 12'; int32 0 1 2 3 4 5 6 7 8 9 10 11 ) >"$work/o1.npy"
     ( npy '<i4' '2, 1, 12'; int32 0 1 2 3 4 5 6 7 8 9 10 11 11 10 9 8 7 6 5 4 3 2 1 0 ) \
         >"$work/o2.npy"
