@@ -103,6 +103,25 @@ static int parse_choice(const char *text, const char *choices, int *place)
     }
 }
 
+static int add_pair(const char *text, arg_pairs *pairs)
+{
+    const char *equals = strchr(text, '=');
+    arg_pair    pair;
+    size_t      i;
+
+    if (!equals || equals == text || !equals[1] || pairs->count == ARG_MOST_PAIRS)
+        return 0;
+    pair.name = text;
+    pair.size = (size_t)(equals - text);
+    pair.value = equals + 1;
+    for (i = 0; i < pairs->count; i++)
+        if (pairs->list[i].size == pair.size
+            && memcmp(pairs->list[i].name, text, pair.size) == 0)
+            return 0;
+    pairs->list[pairs->count++] = pair;
+    return 1;
+}
+
 static int store_value(const arg_option *o, const char *text, void *values)
 {
     void    *at = (char *)values + o->offset;
@@ -120,9 +139,25 @@ static int store_value(const arg_option *o, const char *text, void *values)
         return parse_real(text, at);
     case ARG_CHOICE:
         return parse_choice(text, o->value, at);
+    case ARG_PAIRS:
+        return add_pair(text, at);
     default:
         *(const char **)at = text;
         return 1;
+    }
+}
+
+static const char *wanted_value(const arg_option *o)
+{
+    switch (o->kind) {
+    case ARG_CHOICE:
+        return o->value;
+    case ARG_REAL:
+        return "a number is wanted";
+    case ARG_PAIRS:
+        return "NAME=FILE is wanted, with another NAME each time, 32 at most";
+    default:
+        return "a whole number from 0 is wanted";
     }
 }
 
@@ -170,10 +205,7 @@ static int take_option(const arg_command *command, int argc, char **argv, int *i
         char what[160];
 
         snprintf(what, sizeof what, "%.60s cannot be %.80s:", o->name, given);
-        return args_wrong(command->name, what,
-                          o->kind == ARG_CHOICE ? o->value
-                          : o->kind == ARG_REAL ? "a number is wanted"
-                                                : "a whole number from 0 is wanted");
+        return args_wrong(command->name, what, wanted_value(o));
     }
     return ARGS_GO;
 }

@@ -16,8 +16,22 @@ typedef enum arg_kind {
     ARG_COUNT,                  /* uint32_t */
     ARG_SEED,                   /* uint64_t */
     ARG_REAL,                   /* double, finite */
-    ARG_CHOICE                  /* int: the place of a word in "rows|panels", from 0 */
+    ARG_CHOICE,                 /* int: the place of a word in "rows|panels", from 0 */
+    ARG_PAIRS                   /* arg_pairs: NAME=VALUE, given any number of times */
 } arg_kind;
+
+enum { ARG_MOST_PAIRS = 32 };
+
+typedef struct arg_pair {
+    const char *name;           /* 'size' bytes of it, never 0 and never twice in a list */
+    size_t      size;
+    const char *value;          /* never empty */
+} arg_pair;
+
+typedef struct arg_pairs {
+    size_t   count;
+    arg_pair list[ARG_MOST_PAIRS];
+} arg_pairs;
 
 typedef struct arg_option {
     const char *name;           /* "--tokens", "MODEL"; NULL ends the table */

@@ -66,6 +66,7 @@ static const way ways[] = {
     { "saved and loaded",       0, 64, WAY_SAVED, 0 },
     { "again after a reset",    0, 64, WAY_RESET, 1 },
     { "a second episode",       0, 64, WAY_EPISODE, 1 },
+    { "lanes of other lengths", 0, 64, WAY_RAGGED, 1 },
 };
 
 enum { WAYS = sizeof ways / sizeof ways[0], BASE = 0 };
@@ -158,14 +159,18 @@ static void print_verdict(struct report *r, const outcome *reference, int same, 
     const trial *t = &r->trial;
     distance     rows = trial_rows_apart(t, reference, o);
     distance     memory = trial_memory_apart(t, reference, o);
-    int          held = same ? rows.same && memory.same
-                             : rows.apart <= r->bound && memory.apart <= r->bound;
+    distance     kept = trial_kept_apart(t, reference, o);
+    int          held = same ? rows.same && memory.same && kept.same
+                             : rows.apart <= r->bound && memory.apart <= r->bound
+                                   && kept.apart <= r->bound;
     char         promise[32];
 
     snprintf(promise, sizeof promise, same ? "same bits" : "%.0e", r->bound);
     printf("%-11s", promise);
     print_distance(rows, 0);
     print_distance(memory, t->numbers == 0);
+    if (t->kept.count)
+        print_distance(kept, o->without_kept);
     printf("%s\n", held ? "held" : "BROKEN");
     r->held += (unsigned)held;
     r->broken += (unsigned)!held;
@@ -316,7 +321,7 @@ static int check_all(struct report *r, const struct check_args *args)
            kernels ? kernels : "?", t->whole ? "; whole sequences" : "",
            t->can_step ? "" : ", cannot step");
     printf("  %-12s %-*s %-11s%-11s%s\n", "mode", MOST_NAME, "run", "promised", "outputs",
-           "states");
+           t->kept.count ? "states     named rows" : "states");
     if (check_modes(r, args->model))
         return 1;
     t->with_dt = model_number(t->model, KRAIT_USES_DT) != 0;

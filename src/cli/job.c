@@ -9,10 +9,16 @@
 
 void job_end(struct job *job)
 {
+    size_t i;
+
     npy_free(&job->input);
     npy_free(&job->output);
     free(job->dt);
     free(job->reset);
+    for (i = 0; i < job->orders.count; i++)
+        npy_free(&job->orders.numbers[i]);
+    for (i = 0; i < job->kept.count; i++)
+        npy_free(&job->kept.rows[i]);
     krait_state_destroy(job->state, NULL);
     krait_model_close(job->model);
 }
@@ -61,8 +67,7 @@ static int repeat_lane(void **array, size_t bytes, size_t lanes)
     return 0;
 }
 
-/* As one array, of whichever kind. */
-static int repeat_array(npy_array *a, size_t lanes)
+int job_repeat(npy_array *a, size_t lanes)
 {
     void *numbers = a->reals ? (void *)a->reals : (void *)a->integers;
 
@@ -78,6 +83,7 @@ static int repeat_array(npy_array *a, size_t lanes)
 
 int job_input(struct job *job, const char *path, uint32_t lanes)
 {
+    job->path = path;
     if (read_input(job, path))
         return 1;
     if (!lanes)
@@ -88,7 +94,7 @@ int job_input(struct job *job, const char *path, uint32_t lanes)
                                                   (unsigned long)lanes);
     job->lanes = lanes;
     job->has_lanes = 1;
-    return repeat_array(&job->input, lanes);
+    return job_repeat(&job->input, lanes);
 }
 
 static int read_per_row(const struct job *job, npy_array *a, const char *path)
@@ -107,7 +113,7 @@ static int read_per_row(const struct job *job, npy_array *a, const char *path)
     }
     if (lanes)
         return 0;
-    if (repeat_array(a, job->lanes)) {
+    if (job_repeat(a, job->lanes)) {
         npy_free(a);
         return 1;
     }
@@ -152,22 +158,49 @@ int job_reset(struct job *job, const char *path)
     return 0;
 }
 
-int job_output(struct job *job, int last)
+int job_failed(const struct job *job, krait_status status, const krait_message *message)
 {
-    npy_array *y = &job->output;
-    size_t     width = (size_t)model_number(job->model, KRAIT_OUT_WIDTH);
-    size_t     rows = last ? 1 : job->steps;
+    /* krait checks orders last, so that nothing else is wrong when it speaks of one. */
+    int order = strncmp(message->text, "order '", 7) == 0;
 
+    return complain_status(order ? "--order" : job->path, status, message);
+}
+
+int job_room(const struct job *job, npy_array *a, size_t rows, size_t width)
+{
+    memset(a, 0, sizeof *a);
     if (job->has_lanes)
-        y->shape[y->dimensions++] = job->lanes;
-    if (!last)
-        y->shape[y->dimensions++] = job->steps;
-    y->shape[y->dimensions++] = width;
+        a->shape[a->dimensions++] = job->lanes;
+    a->shape[a->dimensions++] = rows;
+    a->shape[a->dimensions++] = width;
     if ((rows && job->lanes > SIZE_MAX / 8 / rows)
         || (width && job->lanes * rows > SIZE_MAX / 8 / width))
         return complain(NULL, "the output is too large");
-    y->count = job->lanes * rows * width;
-    y->reals = calloc(y->count + 1, sizeof *y->reals);
-    return y->reals ? 0 : complain(NULL, "no memory for an output of %s",
-                                   show_bytes(4 * (uint64_t)y->count));
+    a->count = job->lanes * rows * width;
+    a->reals = calloc(a->count + 1, sizeof *a->reals);
+    return a->reals ? 0 : complain(NULL, "no memory for an output of %s",
+                                   show_bytes(4 * (uint64_t)a->count));
+}
+
+int job_output(struct job *job, const krait_input *input, int last)
+{
+    npy_array    *y = &job->output;
+    krait_message message = { "" };
+    krait_output  output = { 0 };
+    krait_status  status;
+    float         none;
+
+    output.size = sizeof output;
+    output.rows = &none;
+    output.which = last ? KRAIT_ROWS_LAST : KRAIT_ROWS_ALL;
+    status = krait_run(job->model, job->state, input, &output, &message);
+    if (status != KRAIT_OK && status != KRAIT_ERR_SPACE)
+        return job_failed(job, status, &message);
+    if (job_room(job, y, output.stride, (size_t)model_number(job->model, KRAIT_OUT_WIDTH)))
+        return 1;
+    if (last) {                                 /* one row is no dimension */
+        y->dimensions--;
+        y->shape[y->dimensions - 1] = y->shape[y->dimensions];
+    }
+    return 0;
 }

@@ -12,7 +12,8 @@ int outcome_begin(const trial *t, outcome *o)
     o->rows = trial_room(t->lanes * t->made, t->out_width * sizeof(float));
     o->memory = trial_room(t->lanes, t->numbers * sizeof(float));
     o->counts = trial_room(t->lanes, sizeof *o->counts);
-    if (o->rows && o->memory && o->counts)
+    o->kept = trial_room(t->kept.floats, sizeof *o->kept);
+    if (o->rows && o->memory && o->counts && o->kept)
         return 0;
     outcome_end(o);
     return complain(NULL, "out of memory");
@@ -23,6 +24,7 @@ void outcome_end(outcome *o)
     free(o->rows);
     free(o->memory);
     free(o->counts);
+    free(o->kept);
     memset(o, 0, sizeof *o);
 }
 
@@ -74,7 +76,31 @@ distance trial_rows_apart(const trial *t, const outcome *reference, const outcom
                     (count - o->first) * width);
         }
     }
+    if (o->odd_rows) {
+        d.same = 0;
+        d.apart = INFINITY;
+    }
     return relative(d, most);
+}
+
+/* Each name by its own magnitude; the farthest counts. */
+distance trial_kept_apart(const trial *t, const outcome *reference, const outcome *o)
+{
+    distance all = { !o->odd_kept, o->odd_kept ? INFINITY : 0 };
+    size_t   i;
+
+    for (i = 0; i < t->kept.count && !o->without_kept; i++) {
+        size_t   at = t->kept.at[i];
+        distance d = { 1, 0 };
+        double   most = 0;
+
+        compare(&d, &most, reference->kept + at, o->kept + at,
+                t->lanes * t->kept.made[i] * t->kept.list[i].width);
+        d = relative(d, most);
+        all.same &= d.same;
+        all.apart = d.apart > all.apart ? d.apart : all.apart;
+    }
+    return all;
 }
 
 distance trial_memory_apart(const trial *t, const outcome *reference, const outcome *o)

@@ -15,6 +15,7 @@ struct run_args {
     const char *model, *input, *dt, *reset, *output, *state_in, *state_out;
     int         mode, last, quiet;
     uint32_t    chunk, lanes, threads;
+    arg_pairs   orders, rows;
 };
 
 static const arg_option run_options[] = {
@@ -23,12 +24,18 @@ static const arg_option run_options[] = {
       "[steps, width] of floats or [steps] of tokens; lanes may come before" },
     { "--output", ARG_TEXT, offsetof(struct run_args, output), "Y.npy",
       "float32, shaped like the input" },
+    { "--rows", ARG_PAIRS, offsetof(struct run_args, rows), "NAME=FILE.npy",
+      "rows that the model keeps under a name: [steps, width],\n"
+      "lanes before as in the output; may be given several times" },
     { "--last", ARG_FLAG, offsetof(struct run_args, last), NULL,
       "only the last row of each lane: [width] or [lanes, width]" },
     { "--dt", ARG_TEXT, offsetof(struct run_args, dt), "T.npy",
       "time before each row, 1 as trained: [steps] or [lanes, steps]" },
     { "--reset", ARG_TEXT, offsetof(struct run_args, reset), "R.npy",
       "not 0: a new episode begins before the row; shaped likewise" },
+    { "--order", ARG_PAIRS, offsetof(struct run_args, orders), "NAME=FILE.npy",
+      "an order that the model takes by name: integers [steps] or\n"
+      "[lanes, steps], and [cells] of a grid; may be given several times" },
     { "--mode", ARG_CHOICE, offsetof(struct run_args, mode),
       "recurrent|auto|scan|convolution", "how to run (recurrent)" },
     { "--chunk", ARG_COUNT, offsetof(struct run_args, chunk), "N",
@@ -114,22 +121,30 @@ static void print_run(const struct job *job, int32_t mode, double seconds)
             show_count(seconds > 0 ? (uint64_t)(rows / seconds) : 0));
 }
 
-static int run_rows(struct job *job, const struct run_args *args, pool *threads)
+static void describe_input(const struct job *job, const struct run_args *args,
+                           krait_input *input)
 {
-    krait_input   input = { 0 };
+    memset(input, 0, sizeof *input);
+    input->size = sizeof *input;
+    input->steps = job->steps;
+    input->tokens = job->input.integers;
+    input->features = job->input.reals;
+    input->dt = job->dt;
+    input->reset = job->reset;
+    input->mode = args->mode;
+    input->orders = job->orders.list;
+    input->order_count = job->orders.count;
+}
+
+static int run_rows(struct job *job, const struct run_args *args, krait_input input,
+                    pool *threads)
+{
     krait_output  output = { 0 };
     krait_message message = { "" };
     krait_status  status;
     progress      bar;
     double        seconds;
 
-    input.size = sizeof input;
-    input.steps = job->steps;
-    input.tokens = job->input.integers;
-    input.features = job->input.reals;
-    input.dt = job->dt;
-    input.reset = job->reset;
-    input.mode = args->mode;
     input.progress = progress_tick;
     input.progress_user = &bar;
     pool_serve(threads, &input);
@@ -138,6 +153,8 @@ static int run_rows(struct job *job, const struct run_args *args, pool *threads)
     output.capacity = job->output.count;
     output.which = !args->output ? KRAIT_ROWS_NONE : args->last ? KRAIT_ROWS_LAST
                                                                 : KRAIT_ROWS_ALL;
+    output.slots = job->kept.list;
+    output.slot_count = job->kept.count;
     progress_begin(&bar, "running", "rows");
     status = krait_run(job->model, job->state, &input, &output, &message);
     seconds = progress_end(&bar);
@@ -145,7 +162,7 @@ static int run_rows(struct job *job, const struct run_args *args, pool *threads)
         return complain(NULL, "interrupted after %lu of %lu steps; nothing was written",
                         (unsigned long)output.steps_done, (unsigned long)job->steps);
     if (status != KRAIT_OK)
-        return complain_status(args->input, status, &message);
+        return job_failed(job, status, &message);
     if (!args->quiet)
         print_run(job, output.mode_used, seconds);
     return 0;
@@ -153,8 +170,9 @@ static int run_rows(struct job *job, const struct run_args *args, pool *threads)
 
 static int do_run(struct job *job, const struct run_args *args)
 {
-    pool *threads;
-    int   bad;
+    krait_input input;
+    pool       *threads;
+    int         bad;
 
     if (!(job->model = model_open(args->model, 0)))
         return 1;
@@ -164,15 +182,21 @@ static int do_run(struct job *job, const struct run_args *args)
         return 1;
     if (args->reset && job_reset(job, args->reset))
         return 1;
-    if (make_state(job, args) || (args->output && job_output(job, args->last)))
+    if (job_orders(job, &args->orders) || make_state(job, args))
+        return 1;
+    describe_input(job, args, &input);
+    if ((args->output && job_output(job, &input, args->last))
+        || job_kept(job, &input, &args->rows))
         return 1;
     if (pool_start_or_complain(&threads, args->threads))
         return 1;
-    bad = run_rows(job, args, threads);
+    bad = run_rows(job, args, input, threads);
     pool_end(threads);
     if (bad)
         return 1;
     if (args->output && npy_write(&job->output, args->output))
+        return 1;
+    if (job_write_kept(job, &args->rows))
         return 1;
     return args->state_out ? save_state(job, args->state_out) : 0;
 }
@@ -187,8 +211,8 @@ int command_run(int argc, char **argv)
         return go;
     if (!args.input)
         return args_wrong("run", "there is no", "--input");
-    if (!args.output && !args.state_out)
-        return args_wrong("run", "there is no --output and no", "--state-out");
+    if (!args.output && !args.state_out && !args.rows.count)
+        return args_wrong("run", "there is no --output, no --rows and no", "--state-out");
     bad = do_run(&job, &args);
     job_end(&job);
     return bad ? EXIT_FAILED : EXIT_DONE;

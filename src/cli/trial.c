@@ -1,4 +1,4 @@
-/* trial.c - rows are gathered for each call and its output is put where it belongs. */
+/* trial.c - the calls of each way; what came out is put where it belongs. */
 #include "cli/trial.h"
 
 #include <stdlib.h>
@@ -8,27 +8,6 @@
 #include "cli/show.h"
 
 /* ---- input ---- */
-
-/* From -1 to 1. */
-static float next_number(uint64_t *random)
-{
-    return (float)random_bits(random) * 0x1p-23f - 1.0f;
-}
-
-static void fill_input(trial *t, uint64_t seed)
-{
-    size_t   rows = t->lanes * t->steps, i;
-    int64_t  vocabulary = model_number(t->model, KRAIT_VOCABULARY);
-    uint64_t random = seed;
-
-    for (i = 0; t->tokens && i < rows; i++)
-        t->tokens[i] = (int32_t)((double)(next_number(&random) + 1.0f) / 2
-                                 * (double)vocabulary);
-    for (i = 0; t->features && i < rows * t->in_width; i++)
-        t->features[i] = 2 * next_number(&random);
-    for (i = 0; i < rows; i++)
-        t->dt[i] = 1.0f + next_number(&random) / 2;
-}
 
 void *trial_room(size_t count, size_t each)
 {
@@ -65,8 +44,11 @@ static int make_room(trial *t, int tokens)
     t->call.dt = trial_room(2 * rows, sizeof *t->call.dt);
     t->call.reset = trial_room(2 * rows, 1);
     t->call.counts = trial_room(t->lanes, sizeof *t->call.counts);
+    t->call.lengths = trial_room(t->lanes, sizeof *t->call.lengths);
+    t->call.at = trial_room(t->lanes, sizeof *t->call.at);
     if ((!t->tokens && !t->features) || !t->dt || !t->call.tokens || !t->call.dt
-        || !t->call.reset || !t->call.counts || (!tokens && !t->call.features))
+        || !t->call.reset || !t->call.counts || !t->call.lengths || !t->call.at
+        || (!tokens && !t->call.features))
         return complain(NULL, "no memory for %lu rows", (unsigned long)rows);
     return 0;
 }
@@ -82,12 +64,15 @@ int trial_begin(trial *t, const char *path, uint64_t seed)
     t->whole = model_number(t->model, KRAIT_WHOLE_SEQUENCE) != 0;
     t->can_step = model_number(t->model, KRAIT_CAN_STEP) != 0;
     t->numbers = count_numbers(t->model);
-    if (make_room(t, tokens) || orders_make(&t->orders, t->model, t->lanes, t->steps, seed)
+    if (make_room(t, tokens) || kept_begin(t)
+        || orders_make(&t->orders, t->model, t->lanes, t->steps, seed)
         || orders_make(&t->call.orders, t->model, t->lanes, 2 * t->steps, seed))
         return 1;
-    fill_input(t, seed);
+    trial_fill(t, seed);
     if ((status = count_made(t, &message)) != KRAIT_OK)
         return complain_status(path, status, &message);
+    if (kept_room(t))
+        return 1;
     t->call.rows = trial_room(2 * t->lanes * t->made, t->out_width * sizeof(float));
     return t->call.rows ? 0 : complain(NULL, "no memory for the output");
 }
@@ -103,6 +88,9 @@ void trial_end(trial *t)
     free(t->call.reset);
     free(t->call.rows);
     free(t->call.counts);
+    free(t->call.lengths);
+    free(t->call.at);
+    kept_end(t);
     orders_free(&t->orders);
     orders_free(&t->call.orders);
 }
@@ -149,48 +137,24 @@ static krait_status make_state(const walk *k, size_t rows, krait_state **state)
     return krait_state_create(state, k->model, &o, NULL);
 }
 
-/* Number 'row' of each order, of all lanes and steps, as number 'to' of the call. */
-static void gather_orders(const trial *t, size_t row, size_t to)
-{
-    size_t i;
-
-    for (i = 0; i < t->orders.count; i++) {
-        size_t cells = t->orders.cells[i];
-
-        memcpy(t->call.orders.numbers[i] + to * cells, t->orders.numbers[i] + row * cells,
-               cells * sizeof(int32_t));
-    }
-}
-
-/* Rows from .. from + n - 1 of each lane, of all rows twice, side by side. */
-static void gather(const walk *k, size_t from, size_t n)
+/* The same n rows of every lane. */
+static void gather_even(const walk *k, size_t from, size_t n)
 {
     trial *t = k->trial;
-    size_t lane, i, width = t->in_width;
+    size_t lane;
 
-    for (lane = 0; lane < k->lanes; lane++)
-        for (i = 0; i < n; i++) {
-            size_t to = lane * n + i;
-            size_t row = (k->lane + lane) * t->steps + (from + i) % t->steps;
-
-            if (t->tokens)
-                t->call.tokens[to] = t->tokens[row];
-            else
-                memcpy(t->call.features + to * width, t->features + row * width,
-                       width * sizeof(float));
-            t->call.dt[to] = t->dt[row];
-            t->call.reset[to] = (k->way->how & WAY_EPISODE) && from + i == t->steps;
-            gather_orders(t, row, to);
-        }
-    for (i = 0; i < t->orders.count; i++)
-        t->call.orders.list[i].count = k->lanes * n * t->orders.cells[i];
+    for (lane = 0; lane < k->lanes; lane++) {
+        t->call.at[lane] = from;
+        t->call.lengths[lane] = (uint32_t)n;
+    }
+    trial_gather(t, k->way, k->lane, k->lanes, n);
 }
 
 /*
- * What a call with rows from .. from + n - 1 made: the second time's rows over the first one's.
- * A model of whole sequences makes other numbers of rows.
+ * What a call made: the second time's rows over the first one's.  A model of whole sequences
+ * makes other numbers of rows.
  */
-static void scatter(const walk *k, size_t from, size_t n, size_t stride)
+static void scatter(const walk *k, size_t stride)
 {
     const trial *t = k->trial;
     size_t       width = t->out_width * sizeof(float), lane, i;
@@ -199,8 +163,11 @@ static void scatter(const walk *k, size_t from, size_t n, size_t stride)
     for (lane = 0; lane < k->lanes; lane++) {
         const float *rows = t->call.rows + lane * stride * t->out_width;
         float       *to = k->outcome->rows + (k->lane + lane) * t->made * t->out_width;
-        size_t       count = t->call.counts[lane];
+        size_t       count = t->call.counts[lane], n = t->call.lengths[lane];
+        size_t       from = t->call.at[lane];
 
+        if (!n)
+            continue;
         k->outcome->counts[k->lane + lane] = t->made;
         if (last)
             memcpy(to + (t->made - 1) * t->out_width, rows, width);
@@ -227,6 +194,7 @@ static void describe_call(const walk *k, size_t n, krait_input *input, krait_out
     input->features = t->tokens ? NULL : t->call.features;
     input->dt = t->with_dt ? t->call.dt : NULL;
     input->reset = k->way->how & WAY_EPISODE ? t->call.reset : NULL;
+    input->lengths = k->way->how & WAY_RAGGED ? t->call.lengths : NULL;
     input->mode = k->mode;
     input->orders = t->call.orders.list;
     input->order_count = t->call.orders.count;
@@ -234,10 +202,40 @@ static void describe_call(const walk *k, size_t n, krait_input *input, krait_out
     output->rows = t->call.rows;
     output->capacity = 2 * t->lanes * t->made * t->out_width;
     output->counts = t->call.counts;
+    output->slots = t->kept.list;
+    output->slot_count = t->kept.count;
     output->which = k->way->how & WAY_LAST ? KRAIT_ROWS_LAST : KRAIT_ROWS_ALL;
 }
 
-static krait_status call_run(walk *k, size_t from, size_t n)
+/* Behind a lane's rows nothing may be written. */
+static void mark_all(const walk *k)
+{
+    const trial *t = k->trial;
+    size_t       i;
+
+    trial_mark(t->call.rows, 2 * t->lanes * t->made * t->out_width);
+    for (i = 0; i < t->kept.count; i++)
+        trial_mark(t->kept.list[i].rows, t->kept.list[i].capacity);
+}
+
+static void check_marks(const walk *k, size_t stride)
+{
+    const trial *t = k->trial;
+    size_t       lane;
+
+    for (lane = 0; lane < k->lanes; lane++) {
+        size_t count = t->call.counts[lane];
+
+        if ((!t->whole && count != t->call.lengths[lane]) || (count && !t->call.lengths[lane])
+            || count > stride
+            || trial_marks_broken(t->call.rows + (lane * stride + count) * t->out_width,
+                                  (stride - count) * t->out_width))
+            k->outcome->odd_rows = 1;
+    }
+}
+
+/* With n rows of room for each lane. */
+static krait_status call_run(walk *k, size_t n)
 {
     trial       *t = k->trial;
     krait_input  input;
@@ -251,9 +249,15 @@ static krait_status call_run(walk *k, size_t from, size_t n)
         pool_serve(t->two, &input);
     if (k->way->how & WAY_BACKWARDS)
         input.parallel = run_backwards;
+    if (k->way->how & WAY_RAGGED)
+        mark_all(k);
     status = krait_run(k->model, k->state, &input, &output, k->message);
-    if (status == KRAIT_OK)
-        scatter(k, from, n, output.stride);
+    if (status == KRAIT_OK) {
+        scatter(k, output.stride);
+        kept_scatter(t, k->way, k->outcome, k->lane, k->lanes);
+    }
+    if (status == KRAIT_OK && (k->way->how & WAY_RAGGED))
+        check_marks(k, output.stride);
     k->outcome->mode = k->calls++ == 0 || k->outcome->mode == output.mode_used
                            ? output.mode_used : KRAIT_AUTO;
     return status;
@@ -269,25 +273,36 @@ static krait_status count_made(trial *t, krait_message *message)
     krait_output     output;
     krait_status     status;
     float            none;
+    size_t           i;
 
     t->made = t->steps;
     if (!t->whole)
         return KRAIT_OK;
     if ((status = make_state(&k, t->steps, &k.state)) != KRAIT_OK)
         return status;
-    gather(&k, 0, t->steps);
+    gather_even(&k, 0, t->steps);
     describe_call(&k, t->steps, &input, &output);
     output.rows = &none;
     output.capacity = 0;
+    output.slot_count = 0;
     status = krait_run(t->model, k.state, &input, &output, message);
-    krait_state_destroy(k.state, NULL);
     t->made = output.stride;
+    output.which = KRAIT_ROWS_NONE;
+    output.slot_count = 1;
+    for (i = 0; i < t->kept.count && status == KRAIT_ERR_SPACE; i++) {
+        output.slots = &t->kept.list[i];
+        output.slots->rows = &none;
+        status = krait_run(t->model, k.state, &input, &output, message);
+        output.slots->rows = NULL;
+        t->kept.made[i] = output.slots->stride;
+    }
+    krait_state_destroy(k.state, NULL);
     if (status == KRAIT_ERR_SPACE)
         return KRAIT_OK;
     return status == KRAIT_OK ? KRAIT_ERR_SHAPE : status;       /* it makes no rows at all? */
 }
 
-static krait_status call_step(walk *k, size_t from)
+static krait_status call_step(walk *k)
 {
     const trial *t = k->trial;
     krait_status status;
@@ -295,7 +310,8 @@ static krait_status call_step(walk *k, size_t from)
     status = t->tokens ? krait_step_tokens(k->model, k->state, t->call.tokens, t->call.rows)
                        : krait_step(k->model, k->state, t->call.features, t->call.rows);
     if (status == KRAIT_OK)
-        scatter(k, from, 1, 1);
+        scatter(k, 1);
+    k->outcome->without_kept = 1;
     k->outcome->mode = KRAIT_RECURRENT;
     return status;
 }
@@ -363,12 +379,17 @@ static krait_status read_memory(const walk *k)
     return status;
 }
 
-static krait_status walk_rows(walk *k)
+static krait_status count_done(trial *t, size_t rows)
 {
-    trial       *t = k->trial;
-    int          twice = (k->way->how & (WAY_RESET | WAY_EPISODE)) != 0;
-    size_t       rows = twice ? 2 * t->steps : t->steps, from, n;
-    krait_status status = make_state(k, rows, &k->state);
+    t->done += rows;
+    return progress_tick(&t->bar, t->done, t->total) ? KRAIT_ERR_CANCELLED : KRAIT_OK;
+}
+
+/* The same rows of every lane in each call. */
+static krait_status walk_even(walk *k, size_t rows)
+{
+    krait_status status = KRAIT_OK;
+    size_t       from, n;
 
     for (from = 0; from < rows && status == KRAIT_OK; from += n) {
         size_t end = rows;
@@ -376,12 +397,64 @@ static krait_status walk_rows(walk *k)
         if ((status = between(k, from, &end)) != KRAIT_OK)
             break;
         n = k->way->cut && k->way->cut < end - from ? k->way->cut : end - from;
-        gather(k, from, n);
-        status = k->way->how & WAY_STEP ? call_step(k, from) : call_run(k, from, n);
-        t->done += n * k->lanes;
-        if (status == KRAIT_OK && progress_tick(&t->bar, t->done, t->total))
-            status = KRAIT_ERR_CANCELLED;
+        gather_even(k, from, n);
+        status = k->way->how & WAY_STEP ? call_step(k) : call_run(k, n);
+        if (status == KRAIT_OK)
+            status = count_done(k->trial, n * k->lanes);
     }
+    return status;
+}
+
+enum { RAGGED = 12 };
+
+/*
+ * 0, 12 or 24 rows by turns, each lane one turn ahead of the one before it; a whole sequence or
+ * none.  Returns the sum.
+ */
+static size_t cut_ragged(const walk *k, size_t turn)
+{
+    trial *t = k->trial;
+    size_t lane, sum = 0;
+
+    for (lane = 0; lane < k->lanes; lane++) {
+        size_t left = t->steps - t->call.at[lane];
+        size_t n = t->whole ? (turn + lane) % 2 * left : (turn + lane) % 3 * RAGGED;
+
+        t->call.lengths[lane] = (uint32_t)(n < left ? n : left);
+        sum += t->call.lengths[lane];
+    }
+    return sum;
+}
+
+static krait_status walk_ragged(walk *k)
+{
+    trial       *t = k->trial;
+    krait_status status = KRAIT_OK;
+    size_t       lane, turn, n, done;
+    size_t       most = t->whole || t->steps < 2 * RAGGED ? t->steps : 2 * RAGGED;
+
+    memset(t->call.at, 0, t->lanes * sizeof *t->call.at);
+    for (turn = done = 0; done < k->lanes * t->steps && status == KRAIT_OK; turn++) {
+        n = cut_ragged(k, turn);
+        trial_gather(t, k->way, k->lane, k->lanes, most);
+        if ((status = call_run(k, most)) == KRAIT_OK)
+            status = count_done(t, n);
+        for (lane = 0; lane < k->lanes; lane++)
+            t->call.at[lane] += t->call.lengths[lane];
+        done += n;
+    }
+    return status;
+}
+
+static krait_status walk_rows(walk *k)
+{
+    trial       *t = k->trial;
+    int          twice = (k->way->how & (WAY_RESET | WAY_EPISODE)) != 0;
+    size_t       rows = twice ? 2 * t->steps : t->steps;
+    krait_status status = make_state(k, rows, &k->state);
+
+    if (status == KRAIT_OK)
+        status = k->way->how & WAY_RAGGED ? walk_ragged(k) : walk_even(k, rows);
     if (status == KRAIT_OK)
         status = read_memory(k);
     krait_state_destroy(k->state, NULL);
@@ -397,6 +470,7 @@ krait_status trial_run(trial *t, const way *w, int32_t mode, outcome *o, krait_m
     message->text[0] = '\0';
     k.model = w->how & WAY_PLAIN ? t->plain : t->model;
     k.lanes = alone ? 1 : t->lanes;
+    o->odd_rows = o->odd_kept = o->without_kept = 0;
     o->first = w->how & WAY_LAST ? t->made - 1 : 0;
     for (k.lane = 0; k.lane < t->lanes && status == KRAIT_OK; k.lane += k.lanes) {
         k.state = NULL;

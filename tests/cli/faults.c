@@ -162,14 +162,42 @@ static int goes_wrong(const krait_model *model, const krait_input *input,
            || (fault("alone") && lanes == 1)
            || (fault("threads") && input->parallel && input->parallel_user)
            || (fault("backwards") && input->parallel && !input->parallel_user)
+           || (fault("lengths") && input->lengths)
            || (fault("last") && output->which == KRAIT_ROWS_LAST)
            || (fault("plain") && model == plain)
            || (fault("dt-cut") && input->dt && input->steps == 7);
 }
 
+/* Of rows by name, where the outputs are right, and of lanes of other lengths. */
+static void spoil_more(const krait_input *input, krait_output *output, int64_t width)
+{
+    const uint32_t   *lengths = input->lengths;
+    const krait_slot *first = output->slots;
+    size_t            lane, n = output->slot_count;
+
+    if (n && fault("kept-cut") && input->steps == 7)
+        flip(output->slots[0].rows);
+    if (n && fault("kept-end") && output->which == KRAIT_ROWS_LAST)      /* of the last lane */
+        flip(&output->slots[n - 1].rows[lanes * output->slots[n - 1].stride
+                                        * output->slots[n - 1].width - 1]);
+    if (n && fault("kept-stride") && input->parallel && !input->parallel_user)
+        output->slots[0].stride++;
+    for (lane = 0; lengths && lane < lanes; lane++) {
+        size_t next = (lane + 1) * output->stride;
+
+        if (fault("past") && lengths[lane] < input->steps && output->counts[lane] < output->stride)
+            output->rows[next * (size_t)width - 1] = 0;
+        if (n && fault("kept-past") && lengths[lane] < input->steps && first->stride)
+            first->rows[(lane + 1) * first->stride * first->width - 1] = 0;
+        if (fault("counts") && lengths[lane] == 0)
+            output->counts[lane] = 1;
+    }
+}
+
 krait_status __wrap_krait_run(const krait_model *model, krait_state *state,
                               const krait_input *input, krait_output *output, krait_message *message)
 {
+    int64_t      width;
     krait_input  ours = *input;
     krait_status status;
 
@@ -181,14 +209,15 @@ krait_status __wrap_krait_run(const krait_model *model, krait_state *state,
         ours.dt = NULL;
     if (fault("episode"))
         ours.reset = NULL;
+    if (fault("awake"))
+        ours.lengths = NULL;
     status = __real_krait_run(model, state, &ours, output, message);
+    __real_krait_model_get(model, KRAIT_OUT_WIDTH, &width);
+    if (status == KRAIT_OK)
+        spoil_more(input, output, width);
     if (status == KRAIT_OK && goes_wrong(model, input, output))
         flip(output->rows);
-    if (status == KRAIT_OK && fault("second") && input->reset) {        /* the end of the first lane */
-        int64_t width;
-
-        __real_krait_model_get(model, KRAIT_OUT_WIDTH, &width);
+    if (status == KRAIT_OK && fault("second") && input->reset)  /* the end of the first lane */
         flip(&output->rows[output->counts[0] * (size_t)width - 1]);
-    }
     return status;
 }

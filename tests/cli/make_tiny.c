@@ -2,10 +2,11 @@
  * make_tiny.c - writes a tiny random model for the tests of the command: config.json and
  * model.safetensors as Hugging Face names them, into the folder given, which exists.
  *
- *     make_tiny FOLDER [whole|mean|grid]
+ *     make_tiny FOLDER [whole|mean|grid|kept]
  *
  * Mamba over bytes, 2 layers of width 16; or a tree of krait's own: one that needs whole
- * sequences and an order, one that uses dt, one over images.  Needs libc alone.  The weights come
+ * sequences and an order, one that uses dt, one over images, one that keeps
+ * rows, the last of which are its output.  Needs libc alone.  The weights come
  * out of an integer generator, so that the files are the same everywhere.
  */
 #include <stdint.h>
@@ -58,7 +59,11 @@ static const struct {
       " {\"over\": {\"axis\": \"steps\", \"of\": " MIXER "}},\n"
       " {\"over\": {\"axis\": \"grid\", \"of\": {\"sequence\": [\n"
       "  {\"permute\": {\"input\": \"cells\", \"of\": " BLOCK "}},\n"
-      "  " INSERT ", {\"pool\": {\"kind\": \"token\", \"index\": 6}}]}}}, " OUT "]}}\n", 2 },
+      "  " INSERT ", {\"pool\": {\"kind\": \"token\", \"index\": 3}}]}}}, " OUT "]}}\n", 2 },
+    { "kept",
+      "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
+      " \"tree\": {\"sequence\": [" IN ", " BLOCK ", {\"put\": {\"as\": \"hidden\"}}, " OUT ",\n"
+      " {\"put\": {\"as\": \"last\"}}]}}\n", 6 },
 };
 
 enum { TREES = sizeof trees / sizeof trees[0] };
@@ -194,7 +199,7 @@ int main(int argc, char **argv)
     int         i;
 
     if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: make_tiny FOLDER [whole|mean|grid]\n");
+        fprintf(stderr, "usage: make_tiny FOLDER [whole|mean|grid|kept]\n");
         return 2;
     }
     for (i = 0; argc == 3 && i < TREES; i++)

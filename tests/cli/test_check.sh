@@ -11,12 +11,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/krait-check.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-mkdir "$work/tiny" "$work/whole"
+mkdir "$work/tiny" "$work/whole" "$work/kept"
 wraps=$(sed -n 's/^[a-z].* __wrap_\(krait_[a-z_]*\)(.*/\1/p' "$here/faults.c" | sort -u |
     sed 's/^/-Wl,--wrap=/')
 # shellcheck disable=SC2086
 ${CC:-cc} -o "$work/make_tiny" "$here/make_tiny.c" && $RUN "$work/make_tiny" "$work/tiny" &&
     $RUN "$work/make_tiny" "$work/whole" whole &&
+    $RUN "$work/make_tiny" "$work/kept" kept &&
     $COMPILE -Iinclude -c -o "$work/faults.o" "$here/faults.c" &&
     $LINK -pthread -o "$work/krait" "$build"/src/cli/*.o "$work/faults.o" $wraps \
         "$build/libkrait.a" -lm || exit 1
@@ -83,8 +84,25 @@ broken scan-threads scan        '2 threads'
 broken scan-fails scan          ''
 broken auto-lies auto           'one call, chunk 64'
 broken second    recurrent      'a second episode'
+broken lengths   recurrent      'lanes of other lengths'
+broken past      recurrent      'lanes of other lengths'
+broken awake     recurrent      'lanes of other lengths'
+broken counts    recurrent      'lanes of other lengths'
+model=kept
+holds  none                     'recurrent  *lanes of other lengths  *same bits  same bits  same bits  same bits  held$'
+holds  none                     'recurrent  *single steps  *same bits  same bits  same bits  none  *held$'
+broken kept-cut  recurrent      'calls of 7 rows  *same bits  same bits  same bits  [^s].*'
+broken kept-end  recurrent      'only the last row  *same bits  same bits  same bits  [^s].*'
+broken kept-past recurrent      'lanes of other lengths  *same bits  same bits  same bits  inf .*'
+broken past      recurrent      'lanes of other lengths'
 model=whole
-holds  none                     'recurrent  *each lane alone  *same bits  same bits  none  *held$'
+holds  none                     'recurrent  *each lane alone  *same bits  same bits  none  *same bits  held$'
+holds  none                     'recurrent  *lanes of other lengths  *same bits  same bits  none  *same bits  held$'
+broken kept-end  recurrent      'only the last row  *same bits  same bits  none  *[^s].*'
+broken kept-stride recurrent    '2 tasks, the last first  *same bits  same bits  none  *inf .*'
+broken lengths   recurrent      'lanes of other lengths'
+broken past      recurrent      'lanes of other lengths'
+broken counts    recurrent      'lanes of other lengths'
 broken alone     recurrent      'each lane alone'
 broken backwards recurrent      '2 tasks, the last first'
 broken last      recurrent      'only the last row'

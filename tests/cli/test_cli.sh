@@ -242,6 +242,132 @@ check "run: float64 as float32" same b.npy c.npy
 ran "run features of a lane" --input "$work/rows3.npy" --output "$work/c.npy"
 check "run: 3 dimensions in, 3 out" shaped c.npy '(1, 3, 256)'
 
+# ---- orders and rows by name -------------------------------------------------------
+
+# named NAME STATUS WORDS ARGUMENTS: a run of one of krait's own trees, which is $tree.
+named() {
+    name=$1 wanted=$2 words=$3
+    shift 3
+    run run "$work/$tree" --quiet "$@"
+    ends "run $tree: $name" "$wanted" "$words"
+}
+# floats NUMBERS: from 0 to 127, as 0.5 to almost 1.
+floats() { for n; do printf "\\000\\000\\$(printf '%03o' "$n")\\077"; done; }
+
+if [ $# -eq 1 ]; then
+    mkdir "$work/kept"
+    $RUN "$work/make_tiny" "$work/kept" kept
+    first="1 100 3 90 5 80  70 8 60 10 50 12  13 40 15 30 17 20"
+    second="9 19 29 39 49 59  69 79 89 99 109 119  118 108 98 88 78 68"
+    # shellcheck disable=SC2086
+    {
+        ( npy '<f4' '3, 6'; floats $first ) >"$work/row-first.npy"
+        ( npy '<f4' '3, 6'; floats $second ) >"$work/row-second.npy"
+        ( npy '<f4' '2, 3, 6'; floats $first $second ) >"$work/both.npy"
+    }
+    ( npy '<i4' '3,'; int32 0 1 2 ) >"$work/forth.npy"
+    ( npy '<i8' '3,'; int64 2 0 1 ) >"$work/turned.npy"
+    ( npy '<i4' '2, 3'; int32 0 1 2 2 0 1 ) >"$work/orders.npy"
+
+    tree=whole
+    for row in first second; do
+        for order in forth turned; do
+            named "--order $row, $order" 0 "" --input "$work/row-$row.npy" \
+                --order "path=$work/$order.npy" --rows="hidden=$work/h.npy" \
+                --output "$work/$row-$order.npy"
+        done
+    done
+    check "run --order: an output of 4 rows" shaped first-forth.npy "'shape': (4, 3), }"
+    check "run --rows: 3 were kept" shaped h.npy "'shape': (3, 16), }"
+    check "run --order: it matters" \
+        sh -c "! cmp -s '$work/first-forth.npy' '$work/first-turned.npy'"
+    named "--order for each lane" 0 "" --input "$work/both.npy" \
+        --order "path=$work/orders.npy" --output "$work/y.npy" --rows "hidden=$work/h2.npy"
+    check "run --order: shape" shaped y.npy "'shape': (2, 4, 3), }"
+    ( data "$work/first-forth.npy" 48; data "$work/second-turned.npy" 48 ) >"$work/alone"
+    data "$work/y.npy" 96 >"$work/lanes"
+    check "run --order: lanes are as if alone" same alone lanes
+    data "$work/h.npy" 192 >"$work/alone"
+    data "$work/h2.npy" 192 >"$work/lanes"
+    check "run --rows: lanes are as if alone" same alone lanes
+    named "one --order for all lanes" 0 "" --input "$work/both.npy" \
+        --order "path=$work/turned.npy" --output "$work/y.npy"
+    ( data "$work/first-turned.npy" 48; data "$work/second-turned.npy" 48 ) >"$work/alone"
+    data "$work/y.npy" 96 >"$work/lanes"
+    check "run --order: lanes are as if alone with one order" same alone lanes
+    named "--last" 0 "" --last --input "$work/row-first.npy" --order "path=$work/turned.npy" \
+        --output "$work/y.npy"
+    check "run --last of a whole sequence: shape" shaped y.npy "'shape': (3,), }"
+    data "$work/first-turned.npy" 12 >"$work/alone"
+    data "$work/y.npy" 12 >"$work/lanes"
+    check "run --last of a whole sequence: the last row" same alone lanes
+
+    usual="--input $work/row-first.npy --output $work/x.npy"
+    ( npy '<i4' '2,'; int32 0 1 ) >"$work/o2.npy"
+    ( npy '<i4' '3,'; int32 0 1 1 ) >"$work/o3.npy"
+    ( npy '<i4' '3,'; int32 0 1 3 ) >"$work/o4.npy"
+    # shellcheck disable=SC2086
+    {
+        named "no order" 1 "--order path=FILE.npy is missing" $usual
+        named "--order of no such name" 1 "--order hidden: the model takes no" $usual \
+            --order "hidden=$work/forth.npy"
+        named "--order without a name" 2 "--order cannot be x.npy" $usual --order x.npy
+        named "--order, empty name" 2 "--order cannot be =x" $usual --order =x
+        named "--order, empty file" 2 "--order cannot be path=" $usual --order=path=
+        named "--order twice" 2 "another NAME" $usual --order path=a --order path=b
+        named "--order not there" 1 "no.npy" $usual --order "path=$work/no.npy"
+        named "--order of another length" 1 "--order path: must be [3] or [1, 3]" $usual \
+            --order "path=$work/o2.npy"
+        named "--order of other lanes" 1 "--order path: must be" $usual \
+            --order "path=$work/orders.npy"
+        named "--order of floats" 1 "--order path: floats" $usual --order "path=$work/row-first.npy"
+        named "--order, a number twice" 1 "--order: order 'path' at lane 0" $usual \
+            --order "path=$work/o3.npy"
+        named "--order, too large" 1 "--order: order 'path'" $usual --order "path=$work/o4.npy"
+        named "--rows of no such name" 1 "--rows path: the model keeps no" $usual \
+            --order "path=$work/forth.npy" --rows "path=$work/x.npy"
+        named "--rows without a name" 2 "--rows cannot be x.npy" $usual --rows x.npy
+    }
+    check "run --order: nothing is written" gone "$work/x.npy"
+
+    tree=kept
+    named "--rows" 0 "" --input "$work/row-first.npy" --output "$work/y.npy" \
+        --rows "last=$work/last.npy" --rows "hidden=$work/h.npy"
+    check "run --rows: kept after the last layer, the output" same y.npy last.npy
+    check "run --rows: shape" shaped h.npy "'shape': (3, 16), }"
+    named "--rows alone" 0 "" --input "$work/row-first.npy" --rows "hidden=$work/h2.npy" --chunk 1
+    check "run --rows: chunks change nothing" same h.npy h2.npy
+    named "--rows of lanes" 0 "" --input "$work/both.npy" --last --output "$work/y.npy" \
+        --rows "hidden=$work/h2.npy" --rows "last=$work/last.npy"
+    check "run --rows: shape with lanes" shaped h2.npy "'shape': (2, 3, 16), }"
+    data "$work/h.npy" 192 >"$work/alone"
+    tail -c +129 "$work/h2.npy" | head -c 192 >"$work/lanes"
+    check "run --rows: the first lane is as if alone" same alone lanes
+    data "$work/y.npy" 12 >"$work/alone"
+    data "$work/last.npy" 12 >"$work/lanes"
+    check "run --rows: all of them with --last" same alone lanes
+    named "--order of no order" 1 "--order path: the model takes no" \
+        --input "$work/row-first.npy" --output "$work/x.npy" --order "path=$work/forth.npy"
+
+    tree=grid
+    ( npy '<f4' '1, 24'
+      floats 1 99 3 97 5 95 7 93 9 91 11 89 13 87 15 85 17 83 19 81 21 79 23 77 ) >"$work/cells.npy"
+    ( npy '<i4' '1, 12'; int32 0 1 2 3 4 5 6 7 8 9 10 11 ) >"$work/o1.npy"
+    ( npy '<i4' '2, 1, 12'; int32 0 1 2 3 4 5 6 7 8 9 10 11 11 10 9 8 7 6 5 4 3 2 1 0 ) \
+        >"$work/o2.npy"
+    named "--order" 0 "" --input "$work/cells.npy" --order "cells=$work/o1.npy" \
+        --output "$work/y.npy"
+    named "--order of lanes" 0 "" --input "$work/cells.npy" --lanes 2 \
+        --order "cells=$work/o2.npy" --output "$work/y2.npy"
+    data "$work/y.npy" 12 >"$work/alone"
+    tail -c +129 "$work/y2.npy" | head -c 12 >"$work/lanes"
+    check "run --order: cells of the first lane" same alone lanes
+    data "$work/y2.npy" 12 >"$work/lanes"
+    check "run --order: other cells, another output" sh -c "! cmp -s '$work/alone' '$work/lanes'"
+    named "--order without cells" 1 "--order cells: must be [1, 12] or [1, 1, 12]" \
+        --input "$work/cells.npy" --order "cells=$work/forth.npy" --output "$work/x.npy"
+fi
+
 # ---- arrays that are wrong ---------------------------------------------------------
 
 # wrong NAME WORDS < ARRAY
