@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "cli/probe.h"
 #include "cli/progress.h"
@@ -244,8 +245,42 @@ static int32_t *some_tokens(const krait_model *model, size_t count)
     return tokens;
 }
 
-/* Rows a second, of all lanes. */
-static double tasks_once(const krait_model *model, const way *w, pool *threads)
+/*
+ * A host that runs the tasks one after another and adds up, in the CPU time of this thread, what they
+ * took and what the longest of each fork-join did.
+ */
+typedef struct watch {
+    double sum, longest;
+    size_t forks;
+} watch;
+
+static double cpu_clock(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void watched_run(void *user, krait_task_fn task, void *argument, size_t count)
+{
+    watch *w = user;
+    double longest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        double start = cpu_clock(), took;
+
+        task(argument, i);
+        took = cpu_clock() - start;
+        w->sum += took;
+        longest = took > longest ? took : longest;
+    }
+    w->longest += longest;
+    w->forks++;
+}
+
+/* Rows a second, of all lanes; with a watch, of CPU time in which tasks of a fork-join lie side by side. */
+static double tasks_once(const krait_model *model, const way *w, pool *threads, watch *watched)
 {
     krait_state_options options = { .size = sizeof options, .lanes = (uint32_t)w->lanes };
     krait_input  input = { .size = sizeof input, .steps = w->steps, .parallel = pool_run, .parallel_user = threads };
@@ -256,6 +291,10 @@ static double tasks_once(const krait_model *model, const way *w, pool *threads)
 
     options.chunk = (uint32_t)(w->steps < 64 ? w->steps : 64);
     options.tasks = (uint32_t)w->tasks;
+    if (watched) {
+        input.parallel = watched_run;
+        input.parallel_user = watched;
+    }
     if (w->tasks == 1)
         input.parallel = NULL;
     input.tokens = tokens;
@@ -263,31 +302,44 @@ static double tasks_once(const krait_model *model, const way *w, pool *threads)
     output.rows = malloc(output.capacity * sizeof *output.rows);
     krait_state_create(&state, model, &options, NULL);
     krait_run(model, state, &input, &output, NULL);
-    start = progress_clock();
+    if (watched)
+        *watched = (watch){ 0, 0, 0 };
+    start = watched ? cpu_clock() : progress_clock();
     for (size_t i = 0; i < w->calls; i++)
         krait_run(model, state, &input, &output, NULL);
-    start = (double)(w->lanes * w->steps * w->calls) / (progress_clock() - start);
+    start = watched ? cpu_clock() - start - watched->sum + watched->longest : progress_clock() - start;
+    start = (double)(w->lanes * w->steps * w->calls) / start;
     krait_state_destroy(state, NULL);
     free(output.rows), free(tokens);
     return start;
 }
 
-/* Every number of tasks in turn, again and again: gains are of runs side by side. */
+/*
+ * Every number of tasks in turn, again and again: gains are of runs side by side.  What is possible at
+ * best is as if fork-joins were free and cores did not share their memory's bandwidth.
+ */
 static void tasks_figure(const krait_model *model, const char *name, const char *what, way w, pool **threads)
 {
     enum { ROUNDS = 7 };
-    double rates[MOST_TASKS][ROUNDS], gains[MOST_TASKS][ROUNDS];
+    double rates[MOST_TASKS][ROUNDS], gains[MOST_TASKS][ROUNDS], bounds[MOST_TASKS][ROUNDS], forks[MOST_TASKS] = { 0 };
     int    rounds = quick ? 1 : ROUNDS;
 
     for (int r = 0; r < rounds; r++)
         for (size_t i = 0; i < n_tasks; i++) {
+            watch watched = { 0, 0, 0 };
+
             w.tasks = tasks[i];
-            rates[i][r] = tasks_once(model, &w, threads[i]);
+            rates[i][r] = tasks_once(model, &w, threads[i], NULL);
             gains[i][r] = rates[i][r] / rates[0][r];
+            bounds[i][r] = tasks_once(model, &w, NULL, &watched);
+            if (i > 0)
+                bounds[i][r] /= bounds[0][r];
+            forks[i] = (double)watched.forks / (double)w.calls;
         }
     for (size_t i = 0; i < n_tasks; i++)
-        printf("%-28s %-9s %2d tasks  %9.1f tokens/s  %5.2f times\n", name, what, tasks[i],
-               probe_median(rates[i], (size_t)rounds), probe_median(gains[i], (size_t)rounds));
+        printf("%-28s %-9s %2d tasks  %9.1f tokens/s  %5.2f times, at best %5.2f, %4.0f fork-joins a call\n", name,
+               what, tasks[i], probe_median(rates[i], (size_t)rounds), probe_median(gains[i], (size_t)rounds),
+               i ? probe_median(bounds[i], (size_t)rounds) : 1, forks[i]);
 }
 
 static void measure_tasks(const krait_model *model, const char *name)
