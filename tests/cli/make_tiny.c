@@ -48,7 +48,8 @@ static const struct {
       " {\"put\": {\"as\": \"hidden\"}},\n"
       " {\"branches\": {\"merge\": \"mean\", \"of\":\n"
       "  [" SHARED ", {\"reverse\": {\"of\": " SHARED "}}]}},\n"
-      " {\"permute\": {\"input\": \"path\", \"of\": " SHARED "}}, " INSERT ", " OUT "]}}\n", 6 },
+      " {\"permute\": {\"input\": \"path\", \"of\": " SHARED "}}, " INSERT ",\n"
+      " {\"put\": {\"as\": \"longer\"}}, " OUT "]}}\n", 6 },
     { "mean",
       "{\"model_type\": \"krait\", \"version\": 1, \"input\": {\"features\": 6},\n"
       " \"tree\": {\"sequence\": [" IN ", " BLOCK ", {\"pool\": {\"kind\": \"mean\"}}, " OUT "]}}\n", 6 },

@@ -282,7 +282,9 @@ if [ $# -eq 1 ]; then
     check "run --order: it matters" \
         sh -c "! cmp -s '$work/first-forth.npy' '$work/first-turned.npy'"
     named "--order for each lane" 0 "" --input "$work/both.npy" \
-        --order "path=$work/orders.npy" --output "$work/y.npy" --rows "hidden=$work/h2.npy"
+        --order "path=$work/orders.npy" --output "$work/y.npy" --rows "hidden=$work/h2.npy" \
+        --rows "longer=$work/long.npy"
+    check "run --rows: as many as there are" shaped long.npy "'shape': (2, 4, 16), }"
     check "run --order: shape" shaped y.npy "'shape': (2, 4, 3), }"
     ( data "$work/first-forth.npy" 48; data "$work/second-turned.npy" 48 ) >"$work/alone"
     data "$work/y.npy" 96 >"$work/lanes"
