@@ -1,12 +1,14 @@
 /*
- * test_s4d.c - diagonal state spaces: the trained classifier of spoken digits against its reference in double,
- * and what checkpoints of its kind are refused for.
+ * test_s4d.c - diagonal state spaces: recorded outputs of the official layers run in double, the trained
+ * classifier of spoken digits against its reference, and what checkpoints of its kind are refused for.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bits.h"
+#include "formats/package.h"
 #include "krait.h"
 #include "support/npz.h"
 #include "support/tiny.h"
@@ -117,6 +119,128 @@ TEST(s4d_digits)
     CHECK_STR(why.text, "");
     krait_model_close(s.model);
     npz_close(&s.reference);
+}
+
+/* ---- recorded outputs: tests/golden/make_lti.py ----------------------------------------------------------- */
+
+enum { MOST_TENSORS = 16, MOST_NUMBERS = 4096 };
+
+static const struct { const char *name, *options; } recordings[] = {
+    { "zoh",             "\"states\":8" },
+    { "bilinear",        "\"states\":8,\"discretization\":\"bilinear\"" },
+    { "tied",            "\"states\":4,\"copies\":2,\"channels\":2,\"tied\":false" },
+    { "bandlimit",       "\"states\":16,\"bandlimit\":0.5" },
+    { "rate",            "\"states\":8,\"bandlimit\":0.5,\"rate\":2" },
+    { "rate_bilinear",   "\"states\":8,\"rate\":0.5,\"discretization\":\"bilinear\"" },
+    { "relu",            "\"states\":4,\"step\":\"relu\",\"real\":\"relu\",\"imag\":\"softplus\"" },
+    { "sigmoid",         "\"states\":4,\"discretization\":\"bilinear\",\"step\":\"sigmoid\",\"real\":\"sigmoid\","
+                         "\"imag\":\"relu\"" },
+    { "softplus",        "\"states\":4,\"step\":\"softplus\",\"real\":\"softplus\",\"imag\":\"exp\"" },
+    { "plain",           "\"states\":4,\"step\":\"none\",\"real\":\"none\",\"imag\":\"none\"" },
+    { "fast",            "\"states\":4,\"fast\":true" },
+    { "circle",          "\"states\":8" },
+    { "circle_bilinear", "\"states\":8,\"discretization\":\"bilinear\"" },
+    { "tiny",            "\"states\":4" },
+    { "minimal",         "\"states\":8,\"form\":\"minimal\"" },
+    { "minimal_circle",  "\"states\":8,\"form\":\"minimal\"" },
+    { "minimal_tiny",    "\"states\":4,\"form\":\"minimal\"" },
+};
+
+static double recorded_double(const kr_source *from, size_t i)
+{
+    return kr_double_of(kr_load_u32(from->data + 8 * i) | (uint64_t)kr_load_u32(from->data + 8 * i + 4) << 32);
+}
+
+/* The tensors of the layer, "layer." taken off their names. */
+static size_t layer_tensors(const kr_package *package, krait_tensor *tensors)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < package->n_tensors && count < MOST_TENSORS; i++) {
+        const kr_source *from = &package->tensors[i];
+        krait_tensor    *to = &tensors[count++];
+
+        *to = (krait_tensor){ .name = strncmp(from->name, "layer.", 6) == 0 ? from->name + 6 : from->name,
+                              .data = from->data, .bytes = from->bytes, .dimensions = from->dimensions,
+                              .type = from->type };
+        memcpy(to->shape, from->shape, sizeof to->shape);
+    }
+    return count;
+}
+
+/* All rows in one call; the largest error over the largest output. */
+static double recorded_error(const krait_model *model, const kr_source *input, const kr_source *expected, int32_t mode)
+{
+    size_t       rows = (size_t)input->shape[0], count = (size_t)(expected->shape[0] * expected->shape[1]);
+    float        in[MOST_NUMBERS], out[MOST_NUMBERS];
+    krait_state *state = tiny_state(model, 1, (uint32_t)rows);
+    krait_input  given = { .size = sizeof given, .steps = rows, .features = in, .mode = mode };
+    krait_output made = { .size = sizeof made, .rows = out, .capacity = count };
+    double       worst = 0, most = 0;
+
+    for (size_t i = 0; i < rows * (size_t)input->shape[1]; i++)
+        in[i] = kr_float_of(kr_load_u32(input->data + 4 * i));
+    CHECK_STATUS(krait_run(model, state, &given, &made, NULL), KRAIT_OK);
+    for (size_t i = 0; i < count; i++) {
+        double apart = fabs((double)out[i] - recorded_double(expected, i));
+
+        worst = isnan(apart) ? INFINITY : fmax(worst, apart);
+        most = fmax(most, fabs(recorded_double(expected, i)));
+    }
+    krait_state_destroy(state, NULL);
+    return worst / most;
+}
+
+/* The layer alone, as the recording has it: the models are small, and rows too few for a scan of segments. */
+static void check_recording(const char *name, const char *options, const unsigned char *bytes, size_t count,
+                            const char *path)
+{
+    char            text[512];
+    kr_memory       memory;
+    kr_arena        arena;
+    kr_package      package;
+    krait_tensor    tensors[MOST_TENSORS];
+    krait_model    *model = NULL;
+    krait_message   why = { "" };
+    const kr_source *input, *expected;
+
+    kr_memory_start(&memory, NULL, 0);
+    kr_arena_start(&arena, &memory);
+    if (CHECK_STATUS(kr_package_read(&package, bytes, count, path, &arena, &why), KRAIT_OK)) {
+        input = kr_package_find(&package, "input");
+        expected = kr_package_find(&package, "ssm");
+        snprintf(text, sizeof text, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%d},"
+                 "\"tree\":{\"s4d\":{%s}}}", (int)input->shape[1], options);
+        CHECK_STATUS(krait_model_create(&model, text, tensors, layer_tensors(&package, tensors), NULL, &why), KRAIT_OK);
+        CHECK_STR(why.text, "");
+        if (model) {
+            double error = recorded_error(model, input, expected, KRAIT_RECURRENT);
+
+            test_note("%s: off by %.2g", name, error);
+            CHECK(error <= 1e-6);
+            if (getenv("KRAIT_DISTANCE"))
+                test_check(0, __FILE__, __LINE__, "asked for");
+            CHECK(recorded_error(model, input, expected, KRAIT_SCAN) <= 1e-6);
+        }
+    }
+    test_note("%s", "");
+    krait_model_close(model);
+    kr_arena_free(&arena);
+}
+
+TEST(s4d_recorded_outputs)
+{
+    for (size_t i = 0; i < sizeof recordings / sizeof *recordings; i++) {
+        char           path[96];
+        size_t         count = 0;
+        unsigned char *bytes;
+
+        snprintf(path, sizeof path, "tests/golden/s4d/%s.safetensors", recordings[i].name);
+        bytes = npz_read_file(test_data(path), &count);
+        if (CHECK(bytes != NULL))
+            check_recording(recordings[i].name, recordings[i].options, bytes, count, path);
+        free(bytes);
+    }
 }
 
 /* ---- refusals ----------------------------------------------------------------------------------------- */
