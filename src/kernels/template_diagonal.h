@@ -100,20 +100,25 @@ KR_INLINE void KR_NAME(diagonal_ends)(const kr_diagonal *p, size_t c, const size
     }
 }
 
+/* As many as there are, 'count' at a time, from state 'from' on; returns the first that is left. */
+KR_INLINE size_t KR_NAME(diagonal_pass)(const kr_diagonal *p, size_t c, const size_t n, size_t from,
+                                        const size_t count, const int precise)
+{
+    for (; from + count <= p->states; from += count)
+        if (p->y)
+            KR_NAME(diagonal_states)(p, c, n, from, count, precise);
+        else
+            KR_NAME(diagonal_ends)(p, c, n, from, count, precise);
+    return from;
+}
+
 KR_INLINE void KR_NAME(diagonal_channels)(const kr_diagonal *p, size_t c, const size_t n, const int precise)
 {
-    size_t from = 0;
+    size_t from = KR_NAME(diagonal_pass)(p, c, n, 0, KR_DIAGONAL_STATES, precise);
 
-    for (; from + KR_DIAGONAL_STATES <= p->states; from += KR_DIAGONAL_STATES)
-        if (p->y)
-            KR_NAME(diagonal_states)(p, c, n, from, KR_DIAGONAL_STATES, precise);
-        else
-            KR_NAME(diagonal_ends)(p, c, n, from, KR_DIAGONAL_STATES, precise);
-    for (; from < p->states; from++)
-        if (p->y)
-            KR_NAME(diagonal_states)(p, c, n, from, 1, precise);
-        else
-            KR_NAME(diagonal_ends)(p, c, n, from, 1, precise);
+    if (KR_DIAGONAL_STATES > 4)
+        from = KR_NAME(diagonal_pass)(p, c, n, from, 4, precise);
+    KR_NAME(diagonal_pass)(p, c, n, from, 1, precise);
 }
 
 static void KR_NAME(diagonal_plainly)(const kr_diagonal *p)

@@ -57,7 +57,7 @@
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
-#define KR_DIAGONAL_STATES 4
+#define KR_DIAGONAL_STATES 8
 #define KR_DIAGONAL_ROWS  64
 
 KR_INLINE int32_t avx512_load_int(const int8_t *p)
