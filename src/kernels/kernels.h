@@ -71,6 +71,22 @@ typedef struct kr_selective {
     size_t       y_stride, rows, channels, states;
 } kr_selective;
 
+/*
+ * Diagonal complex recurrences with one input each, for one stream: h[c][n] = a[c][n] h[c][n] + x[c];
+ * y[c] = d[c] x[c] + sum over n of Re(c[c][n] h[c][n]).
+ */
+typedef struct kr_diagonal {
+    const float *a;             /* [channels / 16][states][4][16]: re, im, what these lack of a's re and im */
+    const float *c;             /* [channels / 16][states][2][16]: re, -im */
+    const float *d;             /* [channels] */
+    const float *x;             /* [rows][channels] */
+    size_t       x_stride;
+    float       *h;             /* [channels / 16][states][2][16]: re, im; updated */
+    float       *y;             /* [rows][channels], not x; NULL: h alone */
+    size_t       y_stride, rows, channels, states;
+    int          precise;       /* the lower parts of a count */
+} kr_diagonal;
+
 enum {
     KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_TANH, KR_GELU, KR_GELU_TANH,
     KR_ACTIVATIONS,
@@ -106,6 +122,9 @@ typedef struct kr_kernels {
      * NULL: what was before is a state, and decay stays.
      */
     void (*combine)(float *decay, float *end, const float *before_decay, const float *before_end, size_t count);
+    void (*diagonal)(const kr_diagonal *p);
+    /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
+    void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

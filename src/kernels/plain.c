@@ -204,6 +204,46 @@ static void plain_combine(float *decay, float *end, const float *before_decay, c
     }
 }
 
+/* a h + (re, im) of one state; parts stand 16 apart. */
+KR_INLINE void plain_rotate(const float *a, const float *h, float re, float im, int precise, float *to)
+{
+    float old_re = h[0], old_im = h[KR_LANES];
+
+    if (precise) {
+        re = kr_fma(a[2 * KR_LANES], old_re, kr_fma(-a[3 * KR_LANES], old_im, re));
+        im = kr_fma(a[2 * KR_LANES], old_im, kr_fma(a[3 * KR_LANES], old_re, im));
+    }
+    to[0] = kr_flush(kr_fma(a[0], old_re, kr_fma(-a[KR_LANES], old_im, re)));
+    to[KR_LANES] = kr_flush(kr_fma(a[0], old_im, kr_fma(a[KR_LANES], old_re, im)));
+}
+
+/* One chain from d x over the states, ascending: of each the real part of h, then its imaginary one. */
+static void plain_diagonal(const kr_diagonal *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t c = 0; c < p->channels; c++) {
+            size_t at = c / KR_LANES * p->states * KR_LANES, lane = c % KR_LANES;
+            float  x = p->x[t * p->x_stride + c], y = p->y ? p->d[c] * x : 0.0f;
+
+            for (size_t n = 0; n < p->states; n++, at += KR_LANES) {
+                float *h = p->h + 2 * at + lane;
+
+                plain_rotate(p->a + 4 * at + lane, h, x, 0.0f, p->precise, h);
+                if (p->y)
+                    y = kr_fma(p->c[2 * at + lane + KR_LANES], h[KR_LANES], kr_fma(p->c[2 * at + lane], h[0], y));
+            }
+            if (p->y)
+                p->y[t * p->y_stride + c] = y;
+        }
+}
+
+static void plain_diagonal_combine(float *end, const float *a, const float *before, size_t count)
+{
+    for (; count > 0; count--, end += 2 * KR_LANES, before += 2 * KR_LANES, a += 4 * KR_LANES)
+        for (size_t i = 0; i < KR_LANES; i++)
+            plain_rotate(a + i, before + i, end[i], end[i + KR_LANES], 1, end + i);
+}
+
 /* The squares are summed in 16 chains by index modulo 16, folded by halves. */
 static void plain_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows,
                            size_t width)
@@ -303,6 +343,7 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
+    plain_diagonal, plain_diagonal_combine,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

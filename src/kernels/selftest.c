@@ -141,6 +141,15 @@ static uint64_t selftest_states(uint64_t hash, const float *h)
     return hash;
 }
 
+/* States of two parts. */
+static uint64_t selftest_pairs(uint64_t hash, const float *h)
+{
+    for (size_t c = 0; c < ST_OUT; c++)
+        for (size_t n = 0; n < 2 * ST_STATES; n++)
+            hash = kr_hash_floats(hash, &h[(c / KR_LANES * 2 * ST_STATES + n) * KR_LANES + c % KR_LANES], 1);
+    return hash;
+}
+
 static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
 {
     float w[ST_TAPS * ST_PADDED], x[ST_ROWS * ST_OUT], dt[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
@@ -176,6 +185,34 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     k->selective(&scan);
     hash = selftest_states(hash, h);
     return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
+}
+
+/* Both parts of the first state fall below the bound in the first row. */
+static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
+{
+    float       a[4 * ST_STATES * ST_PADDED], c[2 * ST_STATES * ST_PADDED], h[2 * ST_STATES * ST_PADDED];
+    float       end[2 * ST_STATES * ST_PADDED], d[ST_OUT], x[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
+    kr_diagonal p = { a, c, d, x, ST_OUT, h, y, ST_OUT, ST_ROWS, ST_OUT, ST_STATES, 0 };
+
+    selftest_fill(a, 4 * ST_STATES * ST_PADDED, 13);
+    selftest_fill(c, 2 * ST_STATES * ST_PADDED, 14);
+    selftest_fill(h, 2 * ST_STATES * ST_PADDED, 15);
+    selftest_fill(d, ST_OUT, 16);
+    selftest_fill(x, ST_ROWS * ST_OUT, 17);
+    h[0] = h[KR_LANES] = 0x1p-100f;
+    x[0] = 0;
+    for (; p.precise < 2; p.precise++) {
+        k->diagonal(&p);
+        hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+        hash = selftest_pairs(hash, h);
+    }
+    for (size_t i = 0; i < 2 * ST_STATES * ST_PADDED; i++)
+        end[i] = c[i];
+    k->diagonal_combine(end, a, h, ST_STATES * ST_PADDED / KR_LANES);
+    hash = selftest_pairs(hash, end);
+    p.y = NULL;
+    k->diagonal(&p);
+    return selftest_pairs(hash, h);
 }
 
 static uint64_t selftest_rows(const kr_kernels *k, uint64_t hash)
@@ -220,6 +257,7 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_blocks(kernels, hash);
     hash = selftest_sequences(kernels, hash);
     hash = selftest_rows(kernels, hash);
+    hash = selftest_diagonal(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;

@@ -17,6 +17,8 @@
 #define V_MUL(a, b)       _mm256_mul_ps(a, b)
 #define V_DIV(a, b)       _mm256_div_ps(a, b)
 #define V_FMA(a, b, c)    _mm256_fmadd_ps(a, b, c)
+/* c - a b with one rounding */
+#define V_FNMA(a, b, c)   _mm256_fnmadd_ps(a, b, c)
 #define V_MIN(a, b)       _mm256_min_ps(a, b)
 #define V_MAX(a, b)       _mm256_max_ps(a, b)
 #define V_NEGATE(a)       _mm256_xor_ps(a, _mm256_set1_ps(-0.0f))
@@ -29,6 +31,10 @@
                                          _mm256_set1_epi32(0x3f800000)))
 /* a where |a| is not less than the bound (so for NaN too), else +0 */
 #define V_FLUSH(a, bound) _mm256_and_ps(a, _mm256_cmp_ps(V_ABS(a), bound, _CMP_NLT_UQ))
+/* Is there an x, neither +0 nor NaN, with |x| < bound?  LEAST gathers what BELOW looks at, from MOST on. */
+#define V_MOST()          _mm256_set1_ps(__builtin_inff())
+#define V_LEAST(least, a) V_MIN(V_ABS(a), least)
+#define V_BELOW(least, bound) (_mm256_movemask_ps(_mm256_cmp_ps(least, bound, _CMP_LT_OQ)) != 0)
 #define V_HALF(p)         _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #define V_BFLOAT(p) \
     _mm256_castsi256_ps(_mm256_slli_epi32( \
@@ -58,6 +64,8 @@
 #define KR_SCAN_STATES    4
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
+#define KR_DIAGONAL_STATES 2
+#define KR_DIAGONAL_ROWS  64
 
 static const int32_t avx2_masks[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 

@@ -16,6 +16,7 @@
 #define V_MUL(a, b)       _mm512_mul_ps(a, b)
 #define V_DIV(a, b)       _mm512_div_ps(a, b)
 #define V_FMA(a, b, c)    _mm512_fmadd_ps(a, b, c)
+#define V_FNMA(a, b, c)   _mm512_fnmadd_ps(a, b, c)
 #define V_MIN(a, b)       _mm512_min_ps(a, b)
 #define V_MAX(a, b)       _mm512_max_ps(a, b)
 #define V_NEGATE(a)       _mm512_xor_ps(a, _mm512_set1_ps(-0.0f))
@@ -26,6 +27,9 @@
                                          _mm512_set1_epi32(0x3f800000)))
 #define V_FLUSH(a, bound) \
     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(V_ABS(a), bound, _CMP_NLT_UQ), a)
+#define V_MOST()          _mm512_set1_ps(__builtin_inff())
+#define V_LEAST(least, a) _mm512_range_ps(a, least, 10)
+#define V_BELOW(least, bound) (_mm512_cmp_ps_mask(least, bound, _CMP_LT_OQ) != 0)
 #define V_HALF(p)         _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
 #define V_BFLOAT(p) \
     _mm512_castsi512_ps(_mm512_slli_epi32( \
@@ -53,6 +57,8 @@
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
+#define KR_DIAGONAL_STATES 8
+#define KR_DIAGONAL_ROWS  64
 
 KR_INLINE int32_t avx512_load_int(const int8_t *p)
 {

@@ -12,6 +12,7 @@
 #undef V_MUL
 #undef V_DIV
 #undef V_FMA
+#undef V_FNMA
 #undef V_MIN
 #undef V_MAX
 #undef V_NEGATE
@@ -19,6 +20,9 @@
 #undef V_WITH_SIGN
 #undef V_POWER
 #undef V_FLUSH
+#undef V_MOST
+#undef V_LEAST
+#undef V_BELOW
 #undef V_HALF
 #undef V_BFLOAT
 #undef V_PREFETCH
@@ -41,4 +45,6 @@
 #undef KR_SCAN_STATES
 #undef KR_EXP_VECTORS
 #undef KR_SCAN_ROWS
+#undef KR_DIAGONAL_STATES
+#undef KR_DIAGONAL_ROWS
 #undef KR_NAME

@@ -17,6 +17,7 @@
 #define V_MUL(a, b)       vmulq_f32(a, b)
 #define V_DIV(a, b)       vdivq_f32(a, b)
 #define V_FMA(a, b, c)    vfmaq_f32(c, a, b)
+#define V_FNMA(a, b, c)   vfmsq_f32(c, a, b)
 /* vminq and vmaxq would yield NaN if either is, and order zeros by their sign. */
 #define V_MIN(a, b)       KR_NAME(lesser)(a, b)
 #define V_MAX(a, b)       KR_NAME(greater)(a, b)
@@ -27,6 +28,9 @@
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
                                     vdupq_n_s32(0x3f800000)))
 #define V_FLUSH(a, bound) KR_NAME(flushed)(a, bound)
+#define V_MOST()          vdupq_n_f32(__builtin_inff())
+#define V_LEAST(least, a) vminnmq_f32(vabsq_f32(a), least)
+#define V_BELOW(least, bound) (vmaxvq_u32(vcltq_f32(least, bound)) != 0)
 #define V_HALF(p)         vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(p))))
 #define V_BFLOAT(p)       vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16))
 #define V_PREFETCH(p)     __builtin_prefetch(p)
@@ -52,6 +56,8 @@
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
+#define KR_DIAGONAL_STATES 4
+#define KR_DIAGONAL_ROWS  64
 
 KR_INLINE float32x4_t KR_NAME(load_part)(const float *p, size_t n)
 {

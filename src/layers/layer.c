@@ -60,6 +60,14 @@ void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, si
     want->dimensions = 2;
 }
 
+void kr_want_array(kr_wants *wants, const char *slot, size_t at, const uint64_t *shape, int dimensions)
+{
+    kr_want *want = want_next(wants, slot, KR_FLOATS, at);
+
+    memcpy(want->shape, shape, (size_t)dimensions * sizeof *shape);
+    want->dimensions = dimensions;
+}
+
 void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n)
 {
     kr_want *want = want_next(wants, slot, KR_CHANNELS, at);

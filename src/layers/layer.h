@@ -182,7 +182,7 @@ typedef struct kr_want {
     kr_want_form form;
     size_t       at;
     int          optional;          /* absent: NULL */
-    uint64_t     shape[2];          /* without dimensions of 1 */
+    uint64_t     shape[4];          /* dimensions of 1 do not count; floats alone have more than 2 */
     int          dimensions;
 } kr_want;
 
@@ -289,6 +289,8 @@ void kr_want_matrix(kr_wants *wants, const char *slot, size_t at, size_t outputs
 void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, int optional);
 /* [rows][width] as it is. */
 void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width);
+/* Of up to 4 dimensions, as it is. */
+void kr_want_array(kr_wants *wants, const char *slot, size_t at, const uint64_t *shape, int dimensions);
 void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n);
 
 /* Bytes that a part takes in a lane. */

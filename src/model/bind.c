@@ -90,10 +90,10 @@ static void bind_squeeze(bind_view *view)
 static int bind_fits(const bind_view *given, const kr_bound *bound)
 {
     const kr_want *want = bound->want;
-    bind_view      wanted = { { want->shape[0], want->shape[1], 0, 0 }, want->dimensions, 0, 0 };
+    bind_view      wanted = { { want->shape[0], want->shape[1], want->shape[2], want->shape[3] }, want->dimensions, 0, 0 };
 
     if (bound->panels)
-        return memcmp(bound->source->shape, want->shape, sizeof want->shape) == 0;
+        return memcmp(bound->source->shape, want->shape, 2 * sizeof *want->shape) == 0;
     bind_squeeze(&wanted);
     return wanted.dimensions == given->dimensions &&
            memcmp(wanted.shape, given->shape, (size_t)wanted.dimensions * sizeof *wanted.shape) == 0;

@@ -124,6 +124,8 @@ krait_status kr_build_weights(kr_loading *loading, kr_layer *layer, const kr_jso
             continue;
         kr_build_hash(loading, bound->name, (uint64_t)bound->type);
         kr_build_hash(loading, "", kr_hash_word(want->shape[0], want->shape[1]));
+        if (want->dimensions > 2)
+            kr_build_hash(loading, "", kr_hash_word(want->shape[2], want->shape[3]));
         bound->same = model->bound;         /* a list for now; kr_build() makes it an array */
         model->bound = bound;
         model->n_bound++;

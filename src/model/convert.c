@@ -89,7 +89,7 @@ static int convert_own_matrix(const krait_model *model, const kr_source *source)
         if (model->bound[i].source == source)
             matrix &= model->bound[i].want->form == KR_MATRIX && model->bound[i].whole &&
                       source->dimensions == 2 &&
-                      memcmp(source->shape, model->bound[i].want->shape, sizeof model->bound[i].want->shape) == 0;
+                      memcmp(source->shape, model->bound[i].want->shape, 2 * sizeof *source->shape) == 0;
     return matrix;
 }
 

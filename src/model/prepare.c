@@ -109,7 +109,7 @@ static float prepare_number(const kr_bound *bound, uint64_t row, uint64_t column
 static void prepare_floats(const kr_bound *bound, float *to)
 {
     const kr_want *want = bound->want;
-    size_t rows = (size_t)want->shape[0], columns = want->dimensions > 1 ? (size_t)want->shape[1] : 1;
+    size_t rows = (size_t)want->shape[0], columns = (size_t)(bound->count / want->shape[0]);
 
     if (want->form == KR_CHANNELS)
         memset(to, 0, kr_pad16(rows) * columns * sizeof *to);

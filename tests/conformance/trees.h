@@ -62,6 +62,15 @@ static const krait_tree krait_trees[] = {
       "0.f.A_log 36 21;0.f.D 36;0.f.out_proj.weight 18 36;1.j.in_proj.weight 40 18;1.j.conv1d.weight 20 4;"
       "1.j.x_proj.weight 11 20;1.j.dt_proj.weight 20 1;1.j.A_log 20 5;1.j.D 20;1.j.out_proj.weight 18 20;"
       "1.j.dt_norm.weight 1;1.j.b_norm.weight 5;1.j.c_norm.weight 5;last.weight 9 18" },
+    { "diagonal", 0, 12, 0,             /* diagonal states, as two floats and not, both discretizations */
+      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"first\",\"width\":20}},"
+      "{\"s4d\":{\"name\":\"a\",\"states\":7,\"copies\":5}},{\"linear\":{\"name\":\"mid\","
+      "\"width\":18}},{\"residual\":{\"s4d\":{\"name\":\"b\",\"states\":5,\"form\":\"minimal\","
+      "\"discretization\":\"bilinear\",\"real\":\"softplus\",\"rate\":0.001}}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
+      "first.weight 20 12;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;"
+      "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.log_dt 18;3.b.kernel.log_A_real 18 5;"
+      "3.b.kernel.A_imag 18 5;3.b.kernel.C 18 5 2;3.b.D 18;last.weight 7 18" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"

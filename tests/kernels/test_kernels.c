@@ -344,6 +344,69 @@ TEST(kernels_combine_equals_plain)
     with_tables(check_combine);
 }
 
+/* Parts of states, but for the padding of panels. */
+static void check_pairs(const float *h, const float *expected, size_t channels, size_t states)
+{
+    for (size_t i = 0; i < kr_pad16(channels) * 2 * states; i++)
+        if (i / 16 / (2 * states) * 16 + i % 16 < channels)
+            CHECK_U64(kr_canonical_bits(h[i]), kr_canonical_bits(expected[i]));
+}
+
+static void compare_diagonal(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rows,
+                             int precise)
+{
+    size_t stride = channels + 2, count = rows * stride, memory = kr_pad16(channels) * states;
+    float *a = floats(random, 4 * memory, (int)(states % 2)), *c = floats(random, 2 * memory, (int)(states % 2));
+    float *d = floats(random, channels, 1), *x = floats(random, count, (int)(states % 2));
+    float *h = floats(random, 2 * memory, 1), *h2 = copy_of(h, 2 * memory), *ends = copy_of(h, 2 * memory);
+    float *y = floats(random, count, 0), *expected = copy_of(y, count);
+    kr_diagonal p = { a, c, d, x, stride, h, y, stride, rows, channels, states, precise };
+
+    for (size_t i = 0; rows == 1 && i < 4 * memory; i++)
+        a[i] = i / 16 % 4 == 0;     /* what is flushed shows at its bound, where states stay as they are */
+    for (size_t i = 0; rows == 1 && i < stride; i++)
+        x[i] = 0;
+    for (size_t i = 0; rows == 1 && i < 2 * memory; i++)
+        h[i] = h2[i] = ends[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
+    k->diagonal(&p);
+    p.y = expected;
+    p.h = h2;
+    kr_kernels_plain.diagonal(&p);
+    test_note("%s: diagonal of %zu channels, %zu states, %zu rows, precise %d", k->name, channels, states, rows,
+              precise);
+    CHECK(equal(y, expected, count));
+    check_pairs(h, h2, channels, states);
+    p.y = NULL;
+    p.h = ends;
+    k->diagonal(&p);
+    check_pairs(ends, h2, channels, states);
+    k->diagonal_combine(ends, a, h2, memory / 16);
+    kr_kernels_plain.diagonal_combine(h, a, h2, memory / 16);
+    check_pairs(ends, h, channels, states);
+    CHECK_BYTES(ends - GUARD, h2 - GUARD, GUARD * sizeof *ends);
+    CHECK_BYTES(ends + 2 * memory, h2 + 2 * memory, GUARD * sizeof *ends);
+    test_note("%s", "");
+    release(a), release(c), release(d), release(x), release(h), release(h2), release(ends), release(y);
+    release(expected);
+}
+
+static void check_diagonal(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 2, 3, 4, 7, 8, 13 };
+    static const size_t rows[] = { 0, 1, 5, 65, 130 };
+    kr_random           random = kr_random_from(11);
+
+    for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+        for (size_t channels = 1; channels <= 40; channels += 5)
+            for (size_t r = 0; r < 2 * sizeof rows / sizeof *rows; r++)
+                compare_diagonal(k, &random, channels, states[s], rows[r / 2], (int)(r % 2));
+}
+
+TEST(kernels_diagonal_equals_plain)
+{
+    with_tables(check_diagonal);
+}
+
 /* Without weights, in place: what weights of 1 give. */
 static void check_bare_rms_norm(const kr_kernels *k, const float *x, size_t width)
 {

@@ -90,6 +90,32 @@ static void wrong_following(float *decay, float *end, const float *before_decay,
         spoil(decay);
 }
 
+static void wrong_diagonal(const kr_diagonal *p)
+{
+    kr_kernels_plain.diagonal(p);
+    spoil(p->y ? p->y : p->h + 1);
+}
+
+static void wrong_diagonal_low(const kr_diagonal *p)
+{
+    kr_kernels_plain.diagonal(p);
+    if (p->precise)
+        spoil(p->h + 1);
+}
+
+static void wrong_diagonal_end(const kr_diagonal *p)
+{
+    kr_kernels_plain.diagonal(p);
+    if (!p->y)
+        spoil(p->h + 1);
+}
+
+static void wrong_diagonal_combine(float *end, const float *a, const float *before, size_t count)
+{
+    kr_kernels_plain.diagonal_combine(end, a, before, count);
+    spoil(end);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -188,6 +214,10 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(selective_summary, wrong_end);
     MUST_FAIL(combine, wrong_combine);
     MUST_FAIL(combine, wrong_following);
+    MUST_FAIL(diagonal, wrong_diagonal);
+    MUST_FAIL(diagonal, wrong_diagonal_low);
+    MUST_FAIL(diagonal, wrong_diagonal_end);
+    MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

@@ -360,6 +360,7 @@ static const oracle_type types[] = {
     { "residual", chain_shape, NULL, residual_make },
     { "reverse", chain_shape, NULL, reverse_make },
     { "rms_norm", rms_norm_shape, rms_norm_run, NULL },
+    { "s4d", s4d_shape, s4d_run, NULL },
     { "scale", scale_shape, scale_run, NULL },
     { "selective_scan", selective_scan_shape, selective_scan_run, NULL },
     { "sequence", chain_shape, NULL, chain_make },

@@ -49,7 +49,7 @@ typedef struct oracle_option { char name[ORACLE_TEXT], text[ORACLE_VALUE]; } ora
 /* A weight that a layer asks for; tree.c fills it with random numbers from low to high. */
 typedef struct oracle_weight {
     const char *slot;
-    size_t      shape[3];
+    size_t      shape[4];
     int         dimensions;
     int         matrix;             /* it may come as Q8_0 */
     double      low, high;

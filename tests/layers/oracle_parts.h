@@ -101,6 +101,10 @@ void mamba1_run(const layer *l, const oracle_rows *in, number *out);
 void selective_scan_shape(layer *l);
 void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 
+/* oracle_s4d.c */
+void s4d_shape(layer *l);
+void s4d_run(const layer *l, const oracle_rows *in, number *out);
+
 /* oracle_rows.c */
 void        insert_shape(layer *l);
 oracle_rows insert_make(const layer *l, const oracle_rows *in);

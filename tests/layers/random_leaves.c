@@ -163,6 +163,22 @@ static flow write_selective_scan(writer *w, flow in)
     return with_width(in, inner);
 }
 
+/* One width in, perhaps several times as much out. */
+static flow write_s4d(writer *w, flow in)
+{
+    static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
+    size_t                   channels = one_in(w, 4) ? 2 : 1;
+
+    put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
+        word_if(w, " slow"), word_if(w, " tied=false"));
+    put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
+    if (channels > 1)
+        put(w, " channels=%zu", channels);
+    put(w, ")");
+    return with_width(in, channels * in.width);
+}
+
 static flow write_pool(writer *w, flow in, place p)
 {
     static const char *const kinds[] = { "mean", "max", "last" };
@@ -193,7 +209,7 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return write_mamba1(w, in);
     case 3:
-        return write_selective_scan(w, in);
+        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

@@ -23,6 +23,8 @@ static const struct { const char *text; size_t features; int whole; } models[] =
     { "selective_scan(inner=32 states=5 groups=2 dt_bias D)", 116, 0 },
     { "selective_scan(inner=7 states=3 gate=false softplus=false)", 20, 0 },
     { "selective_scan(inner=150 states=20 gate=false dt_bias)", 340, 0 },
+    { "s4d(states=3)", 20, 0 },
+    { "s4d(slow states=20 with_b channels=2 discretization=bilinear rate=8)", 40, 0 },
     { "residual[mamba1(inner=40 states=16 rank=2 conv_bias)]", 8, 0 },
     { "sequence[linear(width=6), branches(merge=mean)[mamba1(inner=16 states=4 rank=2), "
       "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },

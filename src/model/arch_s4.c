@@ -1,0 +1,238 @@
+/*
+ * arch_s4.c - stacks of diagonal S4 blocks: config.json of model_type "s4d", and the names that example.py of
+ * state-spaces/s4 gives a classifier's tensors.
+ *
+ *     x = encoder(x)
+ *     x = x + GLU(W GELU(s4d(norm(x))) + b)       d_layers times; without prenorm norm(x + ...)
+ *     y = decoder(mean over time of norm(x))      'norm' only with final_norm
+ *
+ * What the blocks themselves may vary (models/s4/s4.py, S4Block's and SSMKernelDiag's arguments) stands in the
+ * same object; what is absent has that code's default.
+ */
+#include <string.h>
+
+#include "model/arch.h"
+
+static const char *const s4_used[] = {
+    "model_type", "d_input", "d_model", "d_state", "n_layers", "n_classes", "norm", "prenorm", "final_norm",
+    "pooling", "mode", "disc", "channels", "n_ssm", "real_transform", "imag_transform", "dt_transform", "dt_tie",
+    "dt_fast", "rate", "bandlimit", "bidirectional", "final_act", "activation", NULL
+};
+
+/* What only training or the saving program look at. */
+static const char *const s4_harmless[] = {
+    "source", "sample_rate", "test_accuracy", "dropout", "tie_dropout", "lr", "wd", "dt_min", "dt_max", "init",
+    "l_max", "transposed", "architectures", "torch_dtype", "dtype", NULL
+};
+
+typedef struct s4 {
+    size_t inputs, width, states, layers, classes, channels, copies;
+    int    batch, prenorm, final_norm, tied, fast, bilinear;
+    int    real, imag, step, pooling;
+    double rate, bandlimit;
+} s4;
+
+static const char *const s4_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
+static const char *const s4_norms[] = { "layer", "batch", NULL };
+static const char *const s4_pools[] = { "mean", "last", NULL };
+static const char *const s4_discs[] = { "zoh", "bilinear", NULL };
+static const char *const s4_ends[] = { "glu", NULL };
+
+/* The index in 'names' of a text; absent: fallback. */
+static krait_status s4_choice(kr_loading *loading, const char *name, const char *const *names, int fallback,
+                              int *choice)
+{
+    const kr_json *field = kr_json_get(loading->config, name);
+
+    *choice = fallback;
+    if (!field)
+        return KRAIT_OK;
+    for (*choice = 0; names[*choice]; ++*choice)
+        if (kr_json_is(field, names[*choice]) ||
+            (field->kind == KR_JSON_NULL && strcmp(names[*choice], "none") == 0))
+            return KRAIT_OK;
+    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%.64s' is '%.32s', which is not built",
+                   loading->what, name, field->kind == KR_JSON_TEXT ? field->text : "no text");
+}
+
+static krait_status s4_flag(kr_loading *loading, const char *name, int fallback, int *flag)
+{
+    krait_status status = kr_field_flag(loading, loading->config, name, flag);
+
+    if (status == KRAIT_OK && *flag < 0)
+        *flag = fallback;
+    return status;
+}
+
+static krait_status s4_refuse(kr_loading *loading)
+{
+    static const char *const modes[] = { "diag", NULL }, *const activations[] = { "gelu", NULL };
+    int          chosen, both;
+    krait_status status = s4_choice(loading, "mode", modes, 0, &chosen);
+
+    if (status == KRAIT_OK)
+        status = s4_choice(loading, "activation", activations, 0, &chosen);
+    if (status == KRAIT_OK)
+        status = s4_flag(loading, "bidirectional", 0, &both);
+    if (status == KRAIT_OK && both)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built", loading->what);
+    return status;
+}
+
+static krait_status s4_sizes(kr_loading *loading, s4 *s)
+{
+    const kr_json *c = loading->config;
+    size_t         state = 64;
+    krait_status   status;
+
+    if ((status = kr_field_count(loading, c, "d_input", 1, 1 << 20, -1, &s->inputs)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "d_model", 1, 1 << 20, -1, &s->width)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "d_state", 2, 131072, 64, &state)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "n_layers", 1, 4096, -1, &s->layers)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "n_classes", 1, 1 << 20, -1, &s->classes)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "channels", 1, 4096, 1, &s->channels)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "n_ssm", 1, 1 << 20, (int64_t)s->width, &s->copies)) != KRAIT_OK ||
+        (status = kr_field_number(loading, c, "rate", 1e-9, 1e9, 1, &s->rate)) != KRAIT_OK ||
+        (status = kr_field_number(loading, c, "bandlimit", 0, 1e9, 0, &s->bandlimit)) != KRAIT_OK)
+        return status;
+    if (state % 2 != 0)
+        return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.100s: 'd_state' must be even: half of it is kept",
+                       loading->what);
+    s->states = state / 2;
+    return KRAIT_OK;
+}
+
+static krait_status s4_choices(kr_loading *loading, s4 *s)
+{
+    krait_status status;
+    int          end;
+
+    if ((status = s4_choice(loading, "norm", s4_norms, 0, &s->batch)) != KRAIT_OK ||
+        (status = s4_choice(loading, "pooling", s4_pools, 0, &s->pooling)) != KRAIT_OK ||
+        (status = s4_choice(loading, "disc", s4_discs, 0, &s->bilinear)) != KRAIT_OK ||
+        (status = s4_choice(loading, "final_act", s4_ends, 0, &end)) != KRAIT_OK ||
+        (status = s4_choice(loading, "real_transform", s4_transforms, 0, &s->real)) != KRAIT_OK ||
+        (status = s4_choice(loading, "imag_transform", s4_transforms, 1, &s->imag)) != KRAIT_OK ||
+        (status = s4_choice(loading, "dt_transform", s4_transforms, 0, &s->step)) != KRAIT_OK ||
+        (status = s4_flag(loading, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
+        (status = s4_flag(loading, "final_norm", 0, &s->final_norm)) != KRAIT_OK ||
+        (status = s4_flag(loading, "dt_tie", 1, &s->tied)) != KRAIT_OK)
+        return status;
+    return s4_flag(loading, "dt_fast", 0, &s->fast);
+}
+
+/* ---- the tree -------------------------------------------------------------------------------------- */
+
+static void s4_write_linear(kr_writer *w, const char *name, size_t width)
+{
+    kr_write(w, "{\"linear\":{\"name\":\"");
+    kr_write(w, name);
+    kr_write(w, "\",\"width\":");
+    kr_write_unsigned(w, width);
+    kr_write(w, "}}");
+}
+
+static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const char *tensors)
+{
+    static const char *const slots[] = { "weight", "bias", "running_mean", "running_var" };
+
+    kr_write(w, s->batch ? "{\"batch_norm\":{\"name\":\"" : "{\"layer_norm\":{\"name\":\"");
+    kr_write(w, name);
+    kr_write(w, "\",\"weights\":{");
+    for (int i = 0; i < (s->batch ? 4 : 2); i++) {
+        kr_write(w, i ? ",\"" : "\"");
+        kr_write(w, slots[i]);
+        kr_write(w, "\":\"");
+        kr_write(w, tensors);
+        kr_write(w, ".");
+        kr_write(w, slots[i]);
+        kr_write(w, "\"");
+    }
+    kr_write(w, "}}}");
+}
+
+static void s4_write_kernel(kr_writer *w, const s4 *s)
+{
+    kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"states\":");
+    kr_write_unsigned(w, s->states);
+    kr_write(w, ",\"channels\":");
+    kr_write_unsigned(w, s->channels);
+    kr_write(w, ",\"copies\":");
+    kr_write_unsigned(w, s->copies);
+    kr_write(w, ",\"discretization\":\"");
+    kr_write(w, s4_discs[s->bilinear]);
+    kr_write(w, "\",\"real\":\"");
+    kr_write(w, s4_transforms[s->real]);
+    kr_write(w, "\",\"imag\":\"");
+    kr_write(w, s4_transforms[s->imag]);
+    kr_write(w, "\",\"step\":\"");
+    kr_write(w, s4_transforms[s->step]);
+    kr_write(w, s->tied ? "\",\"tied\":true" : "\",\"tied\":false");
+    kr_write(w, s->fast ? ",\"fast\":true,\"rate\":" : ",\"fast\":false,\"rate\":");
+    kr_write_number(w, s->rate);
+    kr_write(w, ",\"bandlimit\":");
+    kr_write_number(w, s->bandlimit);
+    kr_write(w, "}}");
+}
+
+/* What is added to x: everything of a block between its norm and its sum. */
+static void s4_write_block(kr_writer *w, const s4 *s)
+{
+    kr_write(w, "{\"residual\":{\"sequence\":[");
+    if (s->prenorm) {
+        s4_write_norm(w, s, "norm", "norms.{i}");
+        kr_write(w, ",");
+    }
+    s4_write_kernel(w, s);
+    kr_write(w, ",{\"activation\":{\"kind\":\"gelu\"}},");
+    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"width\":");
+    kr_write_unsigned(w, 2 * s->width);
+    kr_write(w, "}},{\"glu\":{}}]}}");
+}
+
+static void s4_write_tree(kr_writer *w, const s4 *s)
+{
+    kr_write(w, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":");
+    kr_write_unsigned(w, s->inputs);
+    kr_write(w, "},\"tree\":{\"sequence\":[");
+    s4_write_linear(w, "encoder", s->width);
+    kr_write(w, ",{\"repeat\":{\"name\":\"layers\",\"n\":");
+    kr_write_unsigned(w, s->layers);
+    kr_write(w, ",\"of\":");
+    if (!s->prenorm)
+        kr_write(w, "{\"sequence\":[");
+    s4_write_block(w, s);
+    if (!s->prenorm) {
+        kr_write(w, ",");
+        s4_write_norm(w, s, "norm", "norms.{i}");
+        kr_write(w, "]}");
+    }
+    kr_write(w, "}},");
+    if (s->final_norm) {
+        s4_write_norm(w, s, "norm", "norm");
+        kr_write(w, ",");
+    }
+    kr_write(w, "{\"put\":{\"as\":\"features\"}},{\"pool\":{\"kind\":\"");
+    kr_write(w, s4_pools[s->pooling]);
+    kr_write(w, "\"}},");
+    s4_write_linear(w, "decoder", s->classes);
+    kr_write(w, "]}}");
+}
+
+static krait_status s4_from_config(kr_loading *loading, kr_writer *description)
+{
+    s4           s = { 0 };
+    krait_status status;
+
+    if ((status = s4_refuse(loading)) != KRAIT_OK || (status = s4_sizes(loading, &s)) != KRAIT_OK ||
+        (status = s4_choices(loading, &s)) != KRAIT_OK)
+        return status;
+    kr_field_warn_rest(loading, s4_used, s4_harmless);
+    s4_write_tree(description, &s);
+    return KRAIT_OK;
+}
+
+extern const kr_arch kr_arch_s4;
+const kr_arch kr_arch_s4 = {
+    "s4d", NULL, s4_from_config, NULL, NULL, NULL,
+};

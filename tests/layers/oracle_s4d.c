@@ -1,0 +1,135 @@
+/*
+ * oracle_s4d.c - s4d as a convolution: y[t] = D u[t] + sum over s <= t of K[t - s] u[s], with the kernel
+ * K[l] = 2 Re(sum of C b a^l) in polar form.
+ */
+#include "layers/oracle_parts.h"
+
+#define PI        3.14159265358979323846
+#define FLUSHED   0x1p-100          /* parts of states below it become zero */
+
+/* One state of one channel: a = radius e^(i angle), and what is read of a^l. */
+typedef struct pole { double radius, angle, re, im; } pole;
+
+/* State t without b: its parts, their error. */
+typedef struct held { double re, im, size, e; } held;
+
+static size_t s4d_states(const layer *l)
+{
+    return size_option(l, "states", 32);
+}
+
+static size_t s4d_copies_of(const layer *l)
+{
+    return size_option(l, "copies", l->in);
+}
+
+void s4d_shape(layer *l)
+{
+    size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
+    int    minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
+    double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
+    double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
+    weight *c;
+
+    l->out = heads * l->in;
+    want(l, minimal ? "kernel.log_dt" : "kernel.inv_dt", -3 - slow, 0 - slow, l->in, tied ? 1 : n, 0);
+    want(l, minimal ? "kernel.log_A_real" : "kernel.A_real", least, 0.5, copies, n, 0);
+    want(l, "kernel.A_imag", -2, 6, copies, n, 0);
+    want(l, "kernel.C", -1, 1, heads * l->in, n, 2);
+    c = &l->weights[l->n_weights - 1];
+    c->shape[0] = heads, c->shape[1] = l->in, c->shape[2] = n, c->shape[3] = 2;
+    c->dimensions = 4;
+    if (!minimal && oracle_option_text(l, "with_b"))
+        want(l, "kernel.B", -1, 1, copies, n, 2);
+    want(l, "D", -1, 1, heads, l->in, 0);
+}
+
+static double through(const layer *l, const char *name, const char *fallback, double x)
+{
+    const char *kind = oracle_option_text(l, name);
+
+    kind = kind ? kind : fallback;
+    return strcmp(kind, "exp") == 0       ? exp(x)
+           : strcmp(kind, "relu") == 0    ? fmax(x, 0) + 1e-4
+           : strcmp(kind, "sigmoid") == 0 ? 1 / (1 + exp(-x))
+           : strcmp(kind, "softplus") == 0 ? log1p(exp(x)) : x;
+}
+
+static pole pole_of(const layer *l, size_t k, size_t n)
+{
+    int           minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
+    size_t        states = s4d_states(l), h = k % l->in, at = h % s4d_copies_of(l) * states + n;
+    const weight *b = get_weight(l, "kernel.B"), *c = get_weight(l, "kernel.C");
+    double        step = get_weight(l, minimal ? "kernel.log_dt" : "kernel.inv_dt")->data[tied ? h : h * states + n];
+    double        real = get_weight(l, minimal ? "kernel.log_A_real" : "kernel.A_real")->data[at];
+    double        imag = through(l, "imag", "none", get_weight(l, "kernel.A_imag")->data[at]);
+    double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
+    double        dt = own * option(l, "rate", 1), band = option(l, "bandlimit", 0);
+    double        x = -through(l, "real", "exp", real), y = minimal ? imag : -imag, u, v, r, i, square;
+    double        c_re = c->data[(k * states + n) * 2], c_im = c->data[(k * states + n) * 2 + 1];
+    double        b_re = b ? b->data[at * 2] : 1, b_im = b ? b->data[at * 2 + 1] : 0;
+    pole          p;
+
+    if (option_is(l, "discretization", "bilinear")) {
+        u = 1 - dt * x / 2, v = -dt * y / 2;            /* below the line */
+        p.radius = hypot(1 + dt * x / 2, dt * y / 2) / hypot(u, v);
+        p.angle = atan2(dt * y / 2, 1 + dt * x / 2) - atan2(v, u);
+        square = u * u + v * v;
+        r = dt * u / square, i = -dt * v / square;
+    } else {
+        p.radius = exp(dt * x);
+        p.angle = dt * y;
+        u = expm1(dt * x) * cos(p.angle) - 2 * sin(p.angle / 2) * sin(p.angle / 2);     /* a - 1 */
+        v = p.radius * sin(p.angle);
+        square = x * x + y * y;
+        r = (u * x + v * y) / square, i = (v * x - u * y) / square;
+    }
+    u = r * b_re - i * b_im, v = r * b_im + i * b_re;
+    p.re = 2 * (u * c_re - v * c_im), p.im = 2 * (u * c_im + v * c_re);
+    if (band > 0 && own * fabs(imag) / (2 * PI) >= band / 2)
+        p.re = p.im = 0;
+    return p;
+}
+
+/* The state at row t.  What rounds a does so in every row alike: that error adds up, the others wander. */
+static held held_at(const pole *p, const number *u, size_t stride, size_t t, const held *before)
+{
+    held   h = { 0, 0, 0, 0 };
+    double wandering = 0, drift = 0;
+
+    for (size_t s = 0; s <= t; s++) {
+        double l = (double)(t - s), size = pow(p->radius, l);
+
+        h.re += size * cos(l * p->angle) * u[s * stride].v;
+        h.im += size * sin(l * p->angle) * u[s * stride].v;
+        wandering = apart(wandering, size * (u[s * stride].e + (s < t ? 2 * HALF_UNIT * before[s].size : 0)));
+        drift += s < t ? size * HALF_UNIT * before[s].size : 0;
+    }
+    h.size = hypot(h.re, h.im);
+    h.e = apart(apart(wandering, drift), 2 * HALF_UNIT * h.size) + fmin(FLUSHED, h.size);
+    return h;
+}
+
+void s4d_run(const layer *l, const oracle_rows *in, number *out)
+{
+    const weight *d = get_weight(l, "D");
+    held         *h = calloc(in->count + 1, sizeof *h);
+
+    for (size_t k = 0; k < l->out; k++) {
+        for (size_t t = 0; t < in->count; t++)
+            out[t * l->out + k] = times(exact(d->data[k]), in->x[t * l->in + k % l->in]);
+        for (size_t n = 0; n < s4d_states(l); n++) {
+            pole p = pole_of(l, k, n);
+
+            for (size_t t = 0; t < in->count; t++) {
+                number *y = &out[t * l->out + k];
+                double  size = hypot(p.re, p.im);
+
+                h[t] = held_at(&p, in->x + k % l->in, l->in, t, h);
+                add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+                add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            }
+        }
+    }
+    free(h);
+}
