@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 
 /* Of what every right table makes of the fixed inputs; changes with KRAIT_NUMERICS. */
-#define KR_SELFTEST_HASH 0x0890d40a68a00405ull
+#define KR_SELFTEST_HASH 0xa5429d58d5364972ull
 
 uint64_t kr_selftest_hash(const kr_kernels *kernels);
 
