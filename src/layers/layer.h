@@ -184,6 +184,7 @@ typedef struct kr_want {
     int          optional;          /* absent: NULL */
     uint64_t     shape[2];          /* without dimensions of 1 */
     int          dimensions;
+    int          pairs;             /* of KR_FLOATS: real and imaginary parts, one more dimension of 2 */
 } kr_want;
 
 enum { KR_MOST_WANTS = 24, KR_MOST_PARTS = 8 };
@@ -289,6 +290,8 @@ void kr_want_matrix(kr_wants *wants, const char *slot, size_t at, size_t outputs
 void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, int optional);
 /* [rows][width] as it is. */
 void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width);
+/* [rows][width][2]: complex numbers. */
+void kr_want_pairs(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width);
 void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n);
 
 /* Bytes that a part takes in a lane. */

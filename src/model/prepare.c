@@ -111,6 +111,7 @@ static void prepare_floats(const kr_bound *bound, float *to)
     const kr_want *want = bound->want;
     size_t rows = (size_t)want->shape[0], columns = want->dimensions > 1 ? (size_t)want->shape[1] : 1;
 
+    columns *= want->pairs ? 2 : 1;
     if (want->form == KR_CHANNELS)
         memset(to, 0, kr_pad16(rows) * columns * sizeof *to);
     for (size_t r = 0; r < rows; r++)

@@ -62,7 +62,7 @@ static const case_name case_names[] = {
     { "normed", KRAIT_F32 },
     { "branches", KRAIT_F32 },  { "names", KRAIT_F32 },     { "selective", KRAIT_F32 },
     { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
-    { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },
+    { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },     { "turning", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
 };
 
@@ -242,12 +242,12 @@ static inline void make_tree(conformance_case *c, const krait_tree *tree)
     c->width = tree->width;
     for (const char *at = tree->tensors; at; at = strchr(at, ';')) {
         char          name[64];
-        unsigned long a = 0, b = 0;
+        unsigned long a = 0, b = 0, d = 0;
 
         at += *at == ';';
-        if (sscanf(at, "%63s %lu %lu", name, &a, &b) < 2)
+        if (sscanf(at, "%63s %lu %lu %lu", name, &a, &b, &d) < 2)
             abort();
-        add_tensor(c, name, a, b, 0);
+        add_tensor(c, name, a, b, d);
     }
 }
 

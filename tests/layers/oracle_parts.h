@@ -101,7 +101,14 @@ void mamba1_run(const layer *l, const oracle_rows *in, number *out);
 void selective_scan_shape(layer *l);
 void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 
+/* oracle_lti.c */
+void s5_shape(layer *l);
+void s5_run(const layer *l, const oracle_rows *in, number *out);
+void lru_shape(layer *l);
+void lru_run(const layer *l, const oracle_rows *in, number *out);
+
 /* oracle_rows.c */
+void        log_softmax_run(const layer *l, const oracle_rows *in, number *out);
 void        insert_shape(layer *l);
 oracle_rows insert_make(const layer *l, const oracle_rows *in);
 void        patch_shape(layer *l);

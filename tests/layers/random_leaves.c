@@ -74,7 +74,10 @@ flow write_row_wise(writer *w, flow in)
                                          "gelu_tanh" };
     size_t                   from;
 
-    switch (below(w, 11)) {
+    switch (below(w, 12)) {
+    case 11:
+        put(w, "log_softmax");
+        return in;
     case 0:
     case 1:
         return write_linear(w, in, some_width(w));
@@ -161,6 +164,18 @@ static flow write_selective_scan(writer *w, flow in)
         soft ? word_if(w, " softplus=true") : " softplus=false", word_if(w, " dt_bias"),
         word_if(w, " no_d"), word_if(w, " plain_a"));
     return with_width(in, inner);
+}
+
+static flow write_turning(writer *w, flow in)
+{
+    size_t states = 1 + below(w, 20);
+
+    if (one_in(w, 2))
+        put(w, "lru(states=%zu%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"));
+    else
+        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " discretization=bilinear"), word_if(w, " conj_sym=false"),
+            word_if(w, " no_d"), word_if(w, " slow"));
+    return in;
 }
 
 static flow write_pool(writer *w, flow in, place p)
