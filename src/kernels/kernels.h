@@ -87,6 +87,21 @@ typedef struct kr_diagonal {
     int          precise;       /* the lower parts of a count */
 } kr_diagonal;
 
+/*
+ * Many complex recurrences x = a x + v over rows of one stream, each for itself.  Rows hold the states
+ * in panels of 16: 16 real parts, then 16 imaginary ones; of the last panel only those that there are.  So
+ * a row is 2 states wide without a gap, and is what the product before it makes and the one behind it reads.
+ */
+typedef struct kr_turn {
+    const float *a;             /* [states / 16][4][16]: real, imaginary, and what both lack as floats */
+    int          low;           /* use what they lack; else it is not looked at */
+    float       *x;             /* [states / 16][2][16]: real, imaginary; updated */
+    const float *v;             /* [rows][2 states] */
+    float       *out;           /* [rows][2 states], what x is behind each row; may be v; NULL: nobody asks */
+    size_t       stride;        /* of v and out */
+    size_t       rows, states;
+} kr_turn;
+
 enum {
     KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_TANH, KR_GELU, KR_GELU_TANH,
     KR_ACTIVATIONS,
@@ -125,6 +140,7 @@ typedef struct kr_kernels {
     void (*diagonal)(const kr_diagonal *p);
     /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
+    void (*turn)(const kr_turn *p);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

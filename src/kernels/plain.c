@@ -244,6 +244,30 @@ static void plain_diagonal_combine(float *end, const float *a, const float *befo
             plain_rotate(a + i, before + i, end[i], end[i + KR_LANES], 1, end + i);
 }
 
+/* Small terms come first: what is lost of them is least then. */
+static void plain_turn(const kr_turn *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t s = 0; s < p->states; s++) {
+            size_t       panel = s / KR_LANES, j = s % KR_LANES, at = t * p->stride + panel * 2 * KR_LANES + j;
+            size_t       width = kr_min(KR_LANES, p->states - panel * KR_LANES);
+            const float *a = p->a + panel * 4 * KR_LANES + j;
+            float       *x = p->x + panel * 2 * KR_LANES + j, re = x[0], im = x[KR_LANES];
+            float        new_re = p->v[at], new_im = p->v[at + width];
+
+            if (p->low) {
+                new_re = kr_fma(a[2 * KR_LANES], re, kr_fma(-a[3 * KR_LANES], im, new_re));
+                new_im = kr_fma(a[2 * KR_LANES], im, kr_fma(a[3 * KR_LANES], re, new_im));
+            }
+            x[0] = kr_flush(kr_fma(a[0], re, kr_fma(-a[KR_LANES], im, new_re)));
+            x[KR_LANES] = kr_flush(kr_fma(a[0], im, kr_fma(a[KR_LANES], re, new_im)));
+            if (p->out) {
+                p->out[at] = x[0];
+                p->out[at + width] = x[KR_LANES];
+            }
+        }
+}
+
 /* The squares are summed in 16 chains by index modulo 16, folded by halves. */
 static void plain_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows,
                            size_t width)
@@ -343,7 +367,7 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
-    plain_diagonal, plain_diagonal_combine,
+    plain_diagonal, plain_diagonal_combine, plain_turn,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

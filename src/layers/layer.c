@@ -51,6 +51,11 @@ void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, 
     want->optional = optional;
 }
 
+void kr_want_pairs(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width)
+{
+    kr_want_array(wants, slot, at, (const uint64_t[]){ rows, width, 2 }, 3);
+}
+
 void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width)
 {
     kr_want *want = want_next(wants, slot, KR_FLOATS, at);

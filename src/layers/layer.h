@@ -291,6 +291,8 @@ void kr_want_floats(kr_wants *wants, const char *slot, size_t at, size_t count, 
 void kr_want_table(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width);
 /* Of up to 4 dimensions, as it is. */
 void kr_want_array(kr_wants *wants, const char *slot, size_t at, const uint64_t *shape, int dimensions);
+/* [rows][width][2]: complex numbers. */
+void kr_want_pairs(kr_wants *wants, const char *slot, size_t at, size_t rows, size_t width);
 void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t channels, size_t n);
 
 /* Bytes that a part takes in a lane. */

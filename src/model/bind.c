@@ -125,11 +125,12 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
     }
     if (!bind_fits(&view, bound)) {
         return kr_fail(loading->message, KRAIT_ERR_SHAPE,
-                       "%.64s: tensor %.64s is %llu x %llu, %llu x %llu is wanted", bound->name,
+                       "%.64s: tensor %.64s is %llu x %llu, %llu x %llu%s is wanted", bound->name,
                        source->name, (unsigned long long)(view.dimensions > 0 ? view.shape[0] : 1),
                        (unsigned long long)(view.dimensions > 1 ? view.shape[1] : 1),
                        (unsigned long long)want->shape[0],
-                       (unsigned long long)(want->dimensions > 1 ? want->shape[1] : 1));
+                       (unsigned long long)(want->dimensions > 1 ? want->shape[1] : 1),
+                       want->dimensions == 3 && want->shape[2] == 2 ? " x 2" : "");
     }
     if (bound->type == KR_TYPE_Q8_0 && view.skip % KR_BLOCK != 0)
         return bind_wrong(loading, bound, source->name, "that part begins within a block of Q8_0");

@@ -119,6 +119,14 @@ static const krait_tree krait_trees[] = {
       "\"width\":5}}]}}",
       "in.weight 120 9;a.A_log 32 6;a.D 32;a.dt_bias 32;mid.weight 36 32;b.A_log 12 6;"
       "last.weight 5 12" },
+    { "turning", 0, 7, 0,               /* complex states: both discretisations, one float or two, both ways */
+      HEAD "{\"features\":7},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":13}},"
+      "{\"residual\":{\"s5\":{\"name\":\"a\",\"states\":37,\"clip_eigs\":true}}},{\"s5\":{\"name\":\"b\",\"states\":16,"
+      "\"clip_eigs\":true,\"discretization\":\"bilinear\",\"conj_sym\":false,\"step_rescale\":0.001}},"
+      "{\"lru\":{\"name\":\"c\",\"states\":9}},{\"linear\":{\"name\":\"last\",\"width\":6}},{\"log_softmax\":{}}]}}",
+      "in.weight 13 7;1.a.Lambda_re 37;1.a.Lambda_im 37;1.a.B 37 13 2;1.a.C 13 37 2;1.a.D 13;1.a.log_step 37;"
+      "b.Lambda_re 16;b.Lambda_im 16;b.B 16 13 2;b.C 13 16 2;b.log_step 16;c.nu_log 9;c.theta_log 9;"
+      "c.gamma_log 9;c.B_re 9 13;c.B_im 9 13;c.C_re 13 9;c.C_im 13 9;c.D 13;last.weight 6 13" },
     { "image", 0, 48, 0,                /* an image a step: patches, orders, a token in the middle */
       HEAD "{\"features\":2,\"grid\":[4,6]},\"tree\":{\"sequence\":[{\"patch\":{\"height\":2,"
       "\"width\":2}},{\"linear\":{\"name\":\"in\",\"width\":16}},{\"over\":{\"name\":\"o\",\"axis\":\"grid\","

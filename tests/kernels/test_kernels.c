@@ -407,6 +407,50 @@ TEST(kernels_diagonal_equals_plain)
     with_tables(check_diagonal);
 }
 
+static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, size_t rows, int low, int odd)
+{
+    size_t  stride = 2 * states + 3, count = rows * stride, memory = 2 * kr_pad16(states);
+    float  *a = floats(random, 2 * memory, odd), *x = floats(random, memory, odd), *x2 = copy_of(x, memory);
+    float  *v = floats(random, count, odd), *out = copy_of(v, count), *none = copy_of(x, memory);
+    kr_turn p = { a, low, x, out, out, stride, rows, states };
+
+    for (size_t i = 0; rows == 1 && i < memory; i++)            /* what is flushed shows at its bound */
+        x[i] = x2[i] = none[i] = i % 32 < 16 ? kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) : 0.0f;
+    for (size_t i = 0; rows == 1 && i < 2 * memory; i++)
+        a[i] = i % 64 < 16 ? (i % 2 ? -1.0f : 1.0f) : 0.0f;
+    for (size_t i = 0; rows == 1 && i < count; i++)
+        v[i] = out[i] = 0;
+    k->turn(&p);
+    p.x = none;
+    p.v = v;
+    p.out = NULL;
+    k->turn(&p);
+    p.x = x2;
+    p.out = v;
+    kr_kernels_plain.turn(&p);
+    test_note("%s: %zu complex states, %zu rows, low parts %d", k->name, states, rows, low);
+    CHECK(equal(out, v, count));
+    CHECK(equal(x, x2, memory));
+    CHECK(equal(none, x2, memory));
+    test_note("%s", "");
+    release(a), release(x), release(x2), release(v), release(out), release(none);
+}
+
+static void check_turn(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(11);
+
+    for (size_t states = 1; states <= 83; states += states < 40 ? 1 : 6)
+        for (size_t rows = 1; rows <= 9; rows += 4)
+            for (int i = 0; i < 4; i++)
+                compare_turn(k, &random, states, rows, i % 2, i / 2);
+}
+
+TEST(kernels_turn_equals_plain)
+{
+    with_tables(check_turn);
+}
+
 /* Without weights, in place: what weights of 1 give. */
 static void check_bare_rms_norm(const kr_kernels *k, const float *x, size_t width)
 {

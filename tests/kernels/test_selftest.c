@@ -116,6 +116,20 @@ static void wrong_diagonal_combine(float *end, const float *a, const float *befo
     spoil(end);
 }
 
+static void wrong_turn(const kr_turn *p)
+{
+    kr_kernels_plain.turn(p);
+    spoil(p->out);
+}
+
+/* The state alone, and only where low parts count. */
+static void wrong_turned(const kr_turn *p)
+{
+    kr_kernels_plain.turn(p);
+    if (p->low)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -218,6 +232,8 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal, wrong_diagonal_low);
     MUST_FAIL(diagonal, wrong_diagonal_end);
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
+    MUST_FAIL(turn, wrong_turn);
+    MUST_FAIL(turn, wrong_turned);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

@@ -104,8 +104,14 @@ void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_s4d.c */
 void s4d_shape(layer *l);
 void s4d_run(const layer *l, const oracle_rows *in, number *out);
+/* oracle_lti.c */
+void s5_shape(layer *l);
+void s5_run(const layer *l, const oracle_rows *in, number *out);
+void lru_shape(layer *l);
+void lru_run(const layer *l, const oracle_rows *in, number *out);
 
 /* oracle_rows.c */
+void        log_softmax_run(const layer *l, const oracle_rows *in, number *out);
 void        insert_shape(layer *l);
 oracle_rows insert_make(const layer *l, const oracle_rows *in);
 void        patch_shape(layer *l);

@@ -175,3 +175,30 @@ oracle_rows patch_make(const layer *l, const oracle_rows *in)
         }
     return out;
 }
+
+/* ---- log_softmax ----------------------------------------------------------------------- */
+
+/* The sum's error is that of its terms, each of which has its own and that of the exponential. */
+void log_softmax_run(const layer *l, const oracle_rows *in, number *out)
+{
+    for (size_t t = 0; t < in->count; t++) {
+        const number *x = in->x + t * l->in;
+        double        most = -INFINITY, sum = 0, error = 0;
+
+        for (size_t i = 0; i < l->in; i++)
+            most = fmax(most, x[i].v);
+        for (size_t i = 0; i < l->in; i++) {
+            double term = exp(x[i].v - most);
+
+            sum += term;
+            error = apart(error, term * apart(x[i].e, HALF_UNIT * (4 + fabs(x[i].v - most))));
+            error = apart(error, HALF_UNIT * sum);
+        }
+        for (size_t i = 0; i < l->in; i++) {
+            double part = x[i].v - most, v = part - log(sum);
+            double roundings = HALF_UNIT * apart(apart(part, v), log(sum));
+
+            out[t * l->in + i] = (number){ v, apart(apart(x[i].e, error / sum), roundings) + TINY };
+        }
+    }
+}

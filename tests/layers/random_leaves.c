@@ -74,7 +74,10 @@ flow write_row_wise(writer *w, flow in)
                                          "gelu_tanh" };
     size_t                   from;
 
-    switch (below(w, 11)) {
+    switch (below(w, 12)) {
+    case 11:
+        put(w, "log_softmax");
+        return in;
     case 0:
     case 1:
         return write_linear(w, in, some_width(w));
@@ -179,6 +182,18 @@ static flow write_s4d(writer *w, flow in)
     return with_width(in, channels * in.width);
 }
 
+static flow write_turning(writer *w, flow in)
+{
+    size_t states = 1 + below(w, 20);
+
+    if (one_in(w, 2))
+        put(w, "lru(states=%zu%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"));
+    else
+        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " discretization=bilinear"), word_if(w, " conj_sym=false"),
+            word_if(w, " no_d"), word_if(w, " slow"));
+    return in;
+}
+
 static flow write_pool(writer *w, flow in, place p)
 {
     static const char *const kinds[] = { "mean", "max", "last" };
@@ -207,7 +222,7 @@ flow write_along(writer *w, flow in, place p)
         put(w, "conv(taps=%zu%s)", 1 + below(w, 5), word_if(w, " bias"));
         return in;
     case 2:
-        return write_mamba1(w, in);
+        return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
         return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:

@@ -1,0 +1,220 @@
+/* lti.c - what s5 and lru run: a product, many complex recurrences, a product. */
+#include "layers/lti.h"
+
+#include <string.h>
+
+#include "core/panels.h"
+#include "kernels/pack.h"
+#include "layers/share.h"
+#include "scan/turning.h"
+
+/* A float's rounding of a coefficient costs 2^-24 / (1 - |a|) of a state: below this one float is too few. */
+#define LTI_CLOSE 0x1p-8
+
+/* ---- preparation --------------------------------------------------------------------------------- */
+
+static void lti_take_matrix(kr_matrix *w, size_t outputs, size_t inputs, kr_carve *carve)
+{
+    uint64_t bytes;
+    void    *data;
+
+    if (!kr_panels_bytes(KRAIT_F32, outputs, inputs, &bytes) || bytes > SIZE_MAX / 2) {
+        carve->broken = 1;
+        return;
+    }
+    data = kr_carve_bytes(carve, (size_t)bytes, 1);
+    if (data)
+        memset(data, 0, (size_t)bytes);
+    *w = (kr_matrix){ data, outputs, inputs, KRAIT_F32 };
+}
+
+int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
+{
+    size_t count = kr_pad16(p->states) * 4;
+
+    p->a = kr_carve_floats(carve, count, 1);
+    p->power = kr_carve_floats(carve, count, 1);
+    lti_take_matrix(&p->b, 2 * p->states, width, carve);
+    lti_take_matrix(&p->c, width, 2 * p->states, carve);
+    if (!carve->base || carve->broken)
+        return 0;
+    memset(p->a, 0, count * sizeof *p->a);
+    memset(p->power, 0, count * sizeof *p->power);
+    return 1;
+}
+
+/* Where a state's part stands in a row. */
+static size_t lti_column(const kr_lti *p, size_t state, int imaginary)
+{
+    size_t panel = state / KR_LANES * KR_LANES, width = kr_min(KR_LANES, p->states - panel);
+
+    return 2 * panel + state % KR_LANES + (imaginary ? width : 0);
+}
+
+/* As one float, or two if they are wanted; an infinite factor would make NaN of a state of 0. */
+static void lti_put_part(float *to, double part, int low)
+{
+    double most = part > KR_MOST ? KR_MOST : part < -KR_MOST ? -KR_MOST : part;
+
+    to[0] = kr_flush((float)most);
+    to[2 * KR_LANES] = low ? kr_flush((float)(most - (double)to[0])) : 0.0f;
+}
+
+static int lti_put_factor(float *factors, size_t state, kr_complex a)
+{
+    float *to = factors + state / KR_LANES * 4 * KR_LANES + state % KR_LANES;
+    int    low = 1 - kr_complex_magnitude(a) < LTI_CLOSE;
+
+    lti_put_part(to, a.re, low);
+    lti_put_part(to + KR_LANES, a.im, low);
+    return low;
+}
+
+/* The power is that of the numbers that rows are turned with. */
+void kr_lti_set_a(kr_lti *p, size_t state, kr_complex a)
+{
+    const float *at = p->a + state / KR_LANES * 4 * KR_LANES + state % KR_LANES;
+    int          low = lti_put_factor(p->a, state, a);
+    kr_complex   turned = { (double)at[0] + (double)at[2 * KR_LANES],
+                            (double)at[KR_LANES] + (double)at[3 * KR_LANES] };
+
+    low |= lti_put_factor(p->power, state, kr_complex_power(turned, KR_TURNING_ROWS));
+    p->low |= low;
+}
+
+static void lti_put(kr_matrix *w, size_t output, size_t input, double x)
+{
+    kr_pack_put_f32((void *)(uintptr_t)w->data, kr_pack_index(w, output, input), (float)x);
+}
+
+void kr_lti_set_b(kr_lti *p, size_t state, size_t input, kr_complex b)
+{
+    lti_put(&p->b, lti_column(p, state, 0), input, b.re);
+    lti_put(&p->b, lti_column(p, state, 1), input, b.im);
+}
+
+void kr_lti_set_c(kr_lti *p, size_t output, size_t state, kr_complex c)
+{
+    lti_put(&p->c, output, lti_column(p, state, 0), c.re);
+    lti_put(&p->c, output, lti_column(p, state, 1), -c.im);
+}
+
+/* ---- running -------------------------------------------------------------------------------------- */
+
+krait_status kr_lti_shape(kr_layer *layer, krait_message *message)
+{
+    (void)message;
+    layer->out_width = layer->in_width;
+    return KRAIT_OK;
+}
+
+void kr_lti_memory(const kr_layer *layer, kr_parts *parts)
+{
+    kr_part_add(parts, "ssm", KR_PART_CHANNELS, ((const kr_lti *)layer->params)->states, 2);
+}
+
+/* A run, and how its tasks share it. */
+typedef struct lti_job {
+    const kr_layer   *layer;
+    const kr_lti     *p;
+    const kr_context *context;
+    const kr_rows    *in;
+    float            *out;
+    float            *x;        /* [rows][2 states]: B u, then the states */
+    float            *skipped;  /* [rows][width]: D u */
+    float            *summaries;
+    kr_shares         shares;
+} lti_job;
+
+static lti_job lti_take(const kr_layer *layer, size_t rows, kr_carve *carve)
+{
+    lti_job job = { .layer = layer, .p = layer->params };
+
+    job.x = kr_carve_floats(carve, rows, 2 * job.p->states);
+    job.skipped = kr_carve_floats(carve, job.p->d ? rows : 0, layer->in_width);
+    job.summaries = kr_turning_take(rows, job.p->states, carve);
+    return job;
+}
+
+void kr_lti_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
+{
+    lti_take(layer, most->rows, carve);
+}
+
+/* The states of the share, lane by lane and episode by episode. */
+static void lti_lanes(const lti_job *job, const kr_share *share)
+{
+    const kr_lti  *p = job->p;
+    const kr_rows *in = job->in;
+    size_t         stride = 2 * p->states, count = share->to - share->from;
+
+    for (size_t lane = share->lane; lane < share->lane_end; lane++) {
+        float *state = kr_layer_memory(job->layer, job->context, lane) + 2 * share->from;
+        size_t end = in->first[lane + 1];
+
+        for (size_t from = in->first[lane], to; from < end; from = to) {
+            float  *x = job->x + from * stride + 2 * share->from;
+            kr_turn turn = { p->a + 4 * share->from, p->low, state, x, x, stride, 0, count };
+
+            to = kr_rows_episode(in, from, end);
+            turn.rows = to - from;
+            if (in->reset && in->reset[from])
+                memset(state, 0, kr_pad16(count) * 2 * sizeof *state);
+            if (job->context->mode == KRAIT_SCAN)
+                kr_turning_scan(job->context->kernels, &turn, p->power, &job->context->tasks, job->summaries);
+            else
+                job->context->kernels->turn(&turn);
+        }
+    }
+}
+
+static void lti_task(void *argument, size_t task)
+{
+    const lti_job *job = argument;
+    kr_share       share = kr_share_of(&job->shares, task, job->in->lanes, job->p->states);
+
+    lti_lanes(job, &share);
+}
+
+/* A scan in segments has tasks of its own. */
+static void lti_turn(lti_job *job, size_t rows)
+{
+    const kr_tasks *tasks = &job->context->tasks;
+    size_t          states = job->p->states, lanes = job->in->lanes;
+
+    if (job->context->mode == KRAIT_SCAN) {
+        lti_lanes(job, &(kr_share){ 0, lanes, 0, states });
+        return;
+    }
+    job->shares = kr_shares_for(tasks, (uint64_t)rows * states * KR_WORK_STATE, lanes, states);
+    kr_tasks_run(tasks, lti_task, job, job->shares.channels * job->shares.lanes);
+}
+
+/* y += D u of rows from..to-1. */
+static void lti_skip(void *argument, size_t from, size_t to)
+{
+    const lti_job *job = argument;
+    size_t         width = job->in->width, at = from * width;
+
+    job->context->kernels->scale(job->skipped + at, job->in->data + at, job->p->d, NULL, to - from, width);
+    job->context->kernels->add(job->out + at, job->skipped + at, (to - from) * width);
+}
+
+void kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+{
+    size_t  rows = kr_rows_count(in);
+    lti_job job = lti_take(layer, rows, &context->scratch);
+    size_t  wide = 2 * job.p->states;
+
+    if (rows == 0)
+        return;
+    job.context = context;
+    job.in = in;
+    job.out = out->data;
+    kr_product_run(context, &job.p->b, NULL, in->data, in->width, job.x, wide, rows);
+    lti_turn(&job, rows);
+    kr_product_run(context, &job.p->c, NULL, job.x, wide, out->data, out->width, rows);
+    if (job.p->d)
+        kr_tasks_ranges(&context->tasks, lti_skip, &job, rows, 1,
+                        kr_tasks_for(&context->tasks, (uint64_t)rows * in->width * KR_WORK_NUMBER, rows));
+}

@@ -1,0 +1,33 @@
+/*
+ * lti.h - linear layers whose states do not meet: x = a x + B u, y = Re(C x) + D u.
+ *
+ * What s5 and lru have in common once their parameters are made into a, B and C.  B and C are real matrices here:
+ * [2 states][width] and [width][2 states] with the sign of the imaginary parts in it, in the order of kr_turn.
+ */
+#ifndef KR_LTI_H
+#define KR_LTI_H
+
+#include "core/complex.h"
+#include "layers/layer.h"
+
+/* The first thing in such a layer's params: its memory, scratch and run are those below. */
+typedef struct kr_lti {
+    size_t       states;
+    const float *d;             /* [width] or NULL */
+    float       *a, *power;     /* as kr_turn's a; power: a to the KR_TURNING_ROWS */
+    int          low;           /* some a is so close to the unit circle that a float is too short for it */
+    kr_matrix    b, c;
+} kr_lti;
+
+/* Room for all of it, with zeros; 1 if there is memory to set numbers in. */
+int  kr_lti_take(kr_lti *p, size_t width, kr_carve *carve);
+void kr_lti_set_a(kr_lti *p, size_t state, kr_complex a);
+void kr_lti_set_b(kr_lti *p, size_t state, size_t input, kr_complex b);
+void kr_lti_set_c(kr_lti *p, size_t output, size_t state, kr_complex c);
+
+krait_status kr_lti_shape(kr_layer *layer, krait_message *message);
+void         kr_lti_memory(const kr_layer *layer, kr_parts *parts);
+void         kr_lti_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve);
+void         kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * oracle_lti.c - s5 and lru: the recurrence multiplied out, y[t] = Re(sum over s <= t of C a^(t - s) B u[s]) + D u[t],
+ * with a as modulus and angle.
+ */
+#include "layers/oracle_parts.h"
+
+#define FLUSHED 0x1p-100            /* states below it become zero */
+
+/* A complex state: modulus and angle of a; what B and C are multiplied with. */
+typedef struct pole { double modulus, angle, b_re, b_im, c; } pole;
+
+/* ---- parameters ------------------------------------------------------------------------ */
+
+/* Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for. */
+void s5_shape(layer *l)
+{
+    size_t p = size_option(l, "states", 0), slow = oracle_option_text(l, "slow") != NULL;
+
+    l->out = l->in;
+    want(l, "Lambda_re", -1, oracle_option_text(l, "clip_eigs") ? 0.1 : -0.05, p, 0, 0);
+    want(l, "Lambda_im", -4, 4, p, 0, 0);
+    want(l, "B", -0.5, 0.5, p, l->in, 2);
+    want(l, "C", -0.5, 0.5, l->in, p, 2);
+    want(l, "log_step", slow ? -9 : -3, slow ? -6 : 0.5, p, 1, 0);
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, l->in, 0, 0);
+}
+
+void lru_shape(layer *l)
+{
+    size_t n = size_option(l, "states", 0);
+    double slow = oracle_option_text(l, "slow") ? -5 : 0;
+
+    l->out = l->in;
+    want(l, "nu_log", -3 + slow, 0.5 + slow, n, 0, 0);
+    want(l, "theta_log", -3, 1.1, n, 0, 0);
+    want(l, "gamma_log", -2, 0, n, 0, 0);
+    want(l, "B_re", -0.5, 0.5, n, l->in, 0);
+    want(l, "B_im", -0.5, 0.5, n, l->in, 0);
+    want(l, "C_re", -0.5, 0.5, l->in, n, 0);
+    want(l, "C_im", -0.5, 0.5, l->in, n, 0);
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, l->in, 0, 0);
+}
+
+static double s5_at(const layer *l, const char *slot, size_t i)
+{
+    return (double)get_weight(l, slot)->data[i];
+}
+
+/* numerator / denominator */
+static void divide(double re, double im, double below_re, double below_im, double *out_re, double *out_im)
+{
+    double size = below_re * below_re + below_im * below_im;
+
+    *out_re = (re * below_re + im * below_im) / size;
+    *out_im = (im * below_re - re * below_im) / size;
+}
+
+static pole s5_pole(const layer *l, size_t i)
+{
+    double dt = option(l, "step_rescale", 1) * exp(s5_at(l, "log_step", i));
+    double re = s5_at(l, "Lambda_re", i), im = s5_at(l, "Lambda_im", i), a_re, a_im;
+    pole   p = { 0 };
+
+    if (option_is(l, "clip_eigs", "true"))
+        re = fmin(re, -1e-4);
+    if (option_is(l, "discretization", "bilinear")) {
+        divide(1 + re * dt / 2, im * dt / 2, 1 - re * dt / 2, -im * dt / 2, &a_re, &a_im);
+        divide(dt, 0, 1 - re * dt / 2, -im * dt / 2, &p.b_re, &p.b_im);
+    } else {
+        a_re = exp(re * dt) * cos(im * dt);
+        a_im = exp(re * dt) * sin(im * dt);
+        divide(a_re - 1, a_im, re, im, &p.b_re, &p.b_im);
+    }
+    p.modulus = hypot(a_re, a_im);
+    p.angle = atan2(a_im, a_re);
+    p.c = option_is(l, "conj_sym", "false") ? 1 : 2;
+    return p;
+}
+
+static pole lru_pole(const layer *l, size_t i)
+{
+    return (pole){ exp(-exp(s5_at(l, "nu_log", i))), exp(s5_at(l, "theta_log", i)), exp(s5_at(l, "gamma_log", i)), 0,
+                   1 };
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+/* A number that is rounded to a float once. */
+static number rounded(double v)
+{
+    return (number){ v, HALF_UNIT * fabs(v) + TINY };
+}
+
+/* What B makes of row t for state i. */
+static void drive(const layer *l, const pole *p, const oracle_rows *in, size_t t, size_t i, number *re, number *im)
+{
+    const weight *pairs = get_weight(l, "B"), *real = get_weight(l, "B_re"), *other = get_weight(l, "B_im");
+
+    *re = *im = exact(0);
+    for (size_t h = 0; h < l->in; h++) {
+        size_t at = i * l->in + h;
+        double b_re = pairs ? pairs->data[2 * at] : real->data[at], b_im = pairs ? pairs->data[2 * at + 1]
+                                                                                  : other->data[at];
+
+        add_to(re, times(rounded(p->b_re * b_re - p->b_im * b_im), in->x[t * l->in + h]));
+        add_to(im, times(rounded(p->b_re * b_im + p->b_im * b_re), in->x[t * l->in + h]));
+    }
+}
+
+/* One state's part of all outputs of all rows. */
+static void add_state(const layer *l, const pole *p, const oracle_rows *in, size_t i, number *out)
+{
+    const weight *pairs = get_weight(l, "C"), *real = get_weight(l, "C_re"), *other = get_weight(l, "C_im");
+    size_t        states = size_option(l, "states", 0);
+    number       *v = room(2 * in->count);
+
+    for (size_t t = 0; t < in->count; t++) {
+        number re = { 0, 0 }, im = { 0, 0 };
+
+        drive(l, p, in, t, i, &v[2 * t], &v[2 * t + 1]);
+        for (size_t s = t + 1; s-- > 0;) {
+            double n = (double)(t - s), size = pow(p->modulus, n), e = HALF_UNIT * (1 + 3 * n) * size;
+            number a_re = { size * cos(n * p->angle), e }, a_im = { size * sin(n * p->angle), e };
+
+            add_to(&re, times(a_re, v[2 * s]));
+            add_to(&re, times(exact(-1), times(a_im, v[2 * s + 1])));
+            add_to(&im, times(a_re, v[2 * s + 1]));
+            add_to(&im, times(a_im, v[2 * s]));
+        }
+        re.e = apart(re.e, fmin(FLUSHED, fabs(re.v)));
+        im.e = apart(im.e, fmin(FLUSHED, fabs(im.v)));
+        for (size_t h = 0; h < l->in; h++) {
+            size_t at = h * states + i;
+            double c_re = pairs ? pairs->data[2 * at] : real->data[at];
+            double c_im = pairs ? pairs->data[2 * at + 1] : other->data[at];
+
+            add_to(&out[t * l->in + h], times(rounded(p->c * c_re), re));
+            add_to(&out[t * l->in + h], times(rounded(-p->c * c_im), im));
+        }
+    }
+    free(v);
+}
+
+static void run_poles(const layer *l, const oracle_rows *in, number *out, pole (*pole_of)(const layer *, size_t))
+{
+    const weight *d = get_weight(l, "D");
+    size_t        count = in->count * l->in;
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = exact(0);
+    for (size_t i = 0; i < size_option(l, "states", 0); i++) {
+        pole p = pole_of(l, i);
+
+        add_state(l, &p, in, i, out);
+    }
+    for (size_t i = 0; d && i < count; i++)
+        add_to(&out[i], times(exact(d->data[i % l->in]), in->x[i]));
+}
+
+void s5_run(const layer *l, const oracle_rows *in, number *out)
+{
+    run_poles(l, in, out, s5_pole);
+}
+
+void lru_run(const layer *l, const oracle_rows *in, number *out)
+{
+    run_poles(l, in, out, lru_pole);
+}
