@@ -329,14 +329,19 @@ KRAIT_API krait_status krait_part_write(const krait_model *model, krait_state *s
 
 /* ---- run --------------------------------------------------------------------- */
 
+/**
+ * SCAN works on segments of a long sequence at once: the same bits for any tasks and lanes, and within
+ * the bound of docs/numerics.md of RECURRENT.  AUTO is RECURRENT so far; CONVOLUTION is not built yet.
+ */
 enum { KRAIT_RECURRENT = 0, KRAIT_AUTO = 1, KRAIT_SCAN = 2, KRAIT_CONVOLUTION = 3 };
 enum { KRAIT_ROWS_ALL = 0, KRAIT_ROWS_LAST = 1, KRAIT_ROWS_NONE = 2 };
+/**
+ * Features that are NaN or infinite: computed with; an error before the first row; or that row of that
+ * lane is held: all is as if it had not been given (a reset before it stays), and it is marked.
+ */
 enum { KRAIT_NAN_PROPAGATE = 0, KRAIT_NAN_REFUSE = 1, KRAIT_NAN_HOLD = 2 };
 
-/**
- * Rows are [lanes][steps], dense, lane by lane.  Give tokens or features, or both: a row whose
- * token is -1 takes its features (they stand for the embedding).  Nothing here is written.
- */
+/** An order of rows that a model takes by name: every number below a sequence's length once. */
 typedef struct krait_order {            /* frozen; arrays of it are passed */
     const char    *name;
     const int32_t *order;               /* [lanes][steps], or [lanes][steps][cells] of a grid */
@@ -352,6 +357,10 @@ typedef struct krait_slot {             /* frozen; arrays of it are passed */
     size_t      stride;                 /* set: rows from one lane's first to the next one's; steps if the model is causal */
 } krait_slot;
 
+/**
+ * Rows are [lanes][steps], dense, lane by lane.  Give tokens or features, or both: a row whose
+ * token is -1 takes its features (they stand for the embedding).  Nothing here is written.
+ */
 typedef struct krait_input {
     size_t            size;
     size_t            steps;
@@ -389,13 +398,20 @@ typedef struct krait_output {
  * depend on how the rows are cut into calls or chunks, on lanes, threads, kernels or the machine.
  * Every argument, token and (with KRAIT_NAN_REFUSE) feature is checked before the first row runs:
  * an error other than KRAIT_ERR_CANCELLED means that nothing has advanced and nothing was written
- * but output->steps_done = 0.  Cancelling stops between chunks with steps_done rows of every lane
+ * but output->steps_done = 0 and the strides.  Cancelling stops between chunks with steps_done rows of every lane
  * run, written and remembered; with ROWS_LAST only lanes that came to their last row are written.
  * Rows past a lane's length are not written.  Allocates nothing; message may be NULL.
+ *
+ * A whole-sequence model (KRAIT_WHOLE_SEQUENCE) is given one sequence a lane of at most the state's
+ * max_steps rows, begins afresh with each call and remembers nothing.  It may make another number of
+ * rows than it was given: output->stride and counts say how many.
  */
 KRAIT_API krait_status krait_run(const krait_model *model, krait_state *state,
                                  const krait_input *input, krait_output *output, krait_message *message);
-/** One row of features for every lane: [lanes][KRAIT_IN_WIDTH] -> out [lanes][KRAIT_OUT_WIDTH] or NULL. */
+/**
+ * One row of features for every lane: [lanes][KRAIT_IN_WIDTH] -> out [lanes][KRAIT_OUT_WIDTH] or NULL.
+ * KRAIT_ERR_CANNOT_STEP for a whole-sequence model.
+ */
 KRAIT_API krait_status krait_step(const krait_model *model, krait_state *state,
                                   const float *features, float *out);
 /** One token for every lane: [lanes] -> out [lanes][KRAIT_OUT_WIDTH], or NULL where no output is wanted. */
