@@ -128,7 +128,7 @@ static double once(bench *b, const kr_tasks *tasks, int scan)
 /* In turn, so that a machine that drifts does it to all of them. */
 static void measure(size_t rows, size_t channels, int tries, pool *two)
 {
-    const kr_tasks hosts[2] = { { 1, NULL, NULL }, { 2, on_two, two } };
+    const kr_tasks hosts[2] = { { 1, NULL, NULL, 0 }, { 2, on_two, two, 0 } };
     size_t         count = rows * channels, memory = kr_pad16(channels) * STATES;
     double         best[4] = { 1e9, 1e9, 1e9, 1e9 };
     float         *bc = random_floats(rows * 2 * STATES, -1, 1), *x = random_floats(3 * count, 0.001f, 0.1f);
