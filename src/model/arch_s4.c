@@ -16,7 +16,7 @@
 static const char *const s4_used[] = {
     "model_type", "d_input", "d_model", "d_state", "n_layers", "n_classes", "norm", "prenorm", "final_norm",
     "pooling", "mode", "disc", "channels", "n_ssm", "real_transform", "imag_transform", "dt_transform", "dt_tie",
-    "dt_fast", "rate", "bandlimit", "bidirectional", "final_act", "activation", NULL
+    "dt_fast", "rate", "bandlimit", "bidirectional", "is_real", "swap_channels", "final_act", "activation", NULL
 };
 
 /* What only training or the saving program look at. */
@@ -67,15 +67,17 @@ static krait_status s4_flag(kr_loading *loading, const char *name, int fallback,
 static krait_status s4_refuse(kr_loading *loading)
 {
     static const char *const modes[] = { "diag", NULL }, *const activations[] = { "gelu", NULL };
-    int          chosen, both;
+    static const char *const flags[] = { "bidirectional", "is_real", "swap_channels" };
+    int          chosen, set = 0;
     krait_status status = s4_choice(loading, "mode", modes, 0, &chosen);
 
     if (status == KRAIT_OK)
         status = s4_choice(loading, "activation", activations, 0, &chosen);
-    if (status == KRAIT_OK)
-        status = s4_flag(loading, "bidirectional", 0, &both);
-    if (status == KRAIT_OK && both)
-        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built", loading->what);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && status == KRAIT_OK; i++) {
+        status = s4_flag(loading, flags[i], 0, &set);
+        if (status == KRAIT_OK && set)
+            return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%s' is not built", loading->what, flags[i]);
+    }
     return status;
 }
 

@@ -256,6 +256,8 @@ TEST(s4d_refuses_by_name)
         { "\"norm\":\"rms\"", "'norm'", KRAIT_ERR_UNSUPPORTED },
         { "\"pooling\":7", "'pooling'", KRAIT_ERR_UNSUPPORTED },
         { "\"bidirectional\":true", "'bidirectional'", KRAIT_ERR_UNSUPPORTED },
+        { "\"is_real\":true", "'is_real'", KRAIT_ERR_UNSUPPORTED },
+        { "\"swap_channels\":true", "'swap_channels'", KRAIT_ERR_UNSUPPORTED },
         { "\"final_act\":\"relu\"", "'final_act'", KRAIT_ERR_UNSUPPORTED },
         { "\"activation\":\"relu\"", "'activation'", KRAIT_ERR_UNSUPPORTED },
         { "\"real_transform\":\"cube\"", "'real_transform'", KRAIT_ERR_UNSUPPORTED },
