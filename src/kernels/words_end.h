@@ -14,6 +14,7 @@
 #undef V_FMA
 #undef V_MIN
 #undef V_MAX
+#undef V_RELU
 #undef V_NEGATE
 #undef V_ABS
 #undef V_WITH_SIGN
