@@ -81,6 +81,17 @@ KR_INLINE float kr_magnitude(float x)
 }
 
 /*
+ * +0 for x < 0, else x, also where it is -0 or NaN.  In integers: clang 14 for AArch64 makes of
+ * the comparison a maximum in which +0 is more than -0.
+ */
+KR_INLINE float kr_relu(float x)
+{
+    uint32_t bits = kr_bits_of(x);
+
+    return kr_float_of(bits - 0x80000001u <= 0x7f7fffffu ? 0 : bits);
+}
+
+/*
  * exp(x): x = n ln 2 + r, a polynomial of degree 6 in r, times 2^n.  The argument is clamped to
  * [-87, 88.375], so the result is never zero, subnormal or infinite; NaN stays NaN.
  */
@@ -150,7 +161,7 @@ KR_INLINE float kr_softplus(float x)
 {
     float magnitude = x < 0 ? -x : x;
 
-    return (0.0f > x ? 0.0f : x) + kr_log1p_unit(kr_expf(-magnitude));
+    return kr_relu(x) + kr_log1p_unit(kr_expf(-magnitude));
 }
 
 /*
@@ -214,7 +225,7 @@ KR_INLINE float kr_gelu(float x)
     q = kr_fma(q, a, KR_PHI_Q2);
     q = kr_fma(q, a, KR_PHI_Q1);
     q = kr_fma(q, a, 1.0f);
-    return kr_fma(-e, a * p / q, 0.0f > x ? 0.0f : x);
+    return kr_fma(-e, a * p / q, kr_relu(x));
 }
 
 /*
@@ -230,7 +241,7 @@ KR_INLINE float kr_gelu_tanh(float x)
 
     a = KR_GELU_HIGH < a ? KR_GELU_HIGH : a;
     e = kr_flush(kr_expf(-a * kr_fma(KR_GELU_B, a * a, KR_GELU_A)));
-    return kr_fma(-e, a / (1.0f + e), 0.0f > x ? 0.0f : x);
+    return kr_fma(-e, a / (1.0f + e), kr_relu(x));
 }
 
 /* exp in double for setting up, of products and sums alone: any machine, the same bits. */

@@ -321,7 +321,7 @@ static float plain_activation(float x, int kind)
     case KR_SILU:      return kr_silu(x);
     case KR_SIGMOID:   return kr_sigmoid(x);
     case KR_SOFTPLUS:  return kr_softplus(x);
-    case KR_RELU:      return 0.0f > x ? 0.0f : x;
+    case KR_RELU:      return kr_relu(x);
     case KR_TANH:      return kr_tanh(x);
     case KR_GELU:      return kr_gelu(x);
     case KR_GELU_TANH: return kr_gelu_tanh(x);

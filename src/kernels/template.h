@@ -60,7 +60,7 @@ KR_INLINE V KR_NAME(v_softplus)(V x)
     p = V_FMA(p, z, V_SET(KR_ATANH_1));
     p = V_MUL(p, z);
     s = V_ADD(s, s);
-    return V_ADD(V_MAX(V_ZERO(), x), V_FMA(s, p, s));
+    return V_ADD(V_RELU(x), V_FMA(s, p, s));
 }
 
 KR_INLINE V KR_NAME(v_tanh)(V x)
@@ -95,7 +95,7 @@ KR_INLINE V KR_NAME(v_gelu)(V x)
     q = V_FMA(q, a, V_SET(KR_PHI_Q2));
     q = V_FMA(q, a, V_SET(KR_PHI_Q1));
     q = V_FMA(q, a, V_SET(1.0f));
-    return V_FMA(V_NEGATE(e), V_DIV(V_MUL(a, p), q), V_MAX(V_ZERO(), x));
+    return V_FMA(V_NEGATE(e), V_DIV(V_MUL(a, p), q), V_RELU(x));
 }
 
 KR_INLINE V KR_NAME(v_gelu_tanh)(V x)
@@ -105,7 +105,7 @@ KR_INLINE V KR_NAME(v_gelu_tanh)(V x)
     e = V_FMA(V_SET(KR_GELU_B), V_MUL(a, a), V_SET(KR_GELU_A));
     e = KR_NAME(v_exp)(V_MUL(V_NEGATE(a), e));
     e = V_FLUSH(e, V_SET(KR_TINY));
-    return V_FMA(V_NEGATE(e), V_DIV(a, V_ADD(V_SET(1.0f), e)), V_MAX(V_ZERO(), x));
+    return V_FMA(V_NEGATE(e), V_DIV(a, V_ADD(V_SET(1.0f), e)), V_RELU(x));
 }
 
 /* n of KR_V numbers; n == KR_V is a constant where it matters and costs nothing. */

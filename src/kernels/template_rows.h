@@ -67,7 +67,7 @@ KR_INLINE V KR_NAME(activation)(V x, const int kind)
     case KR_SILU:      return KR_NAME(v_silu)(x);
     case KR_SIGMOID:   return KR_NAME(v_sigmoid)(x);
     case KR_SOFTPLUS:  return KR_NAME(v_softplus)(x);
-    case KR_RELU:      return V_MAX(V_ZERO(), x);
+    case KR_RELU:      return V_RELU(x);
     case KR_TANH:      return KR_NAME(v_tanh)(x);
     case KR_GELU:      return KR_NAME(v_gelu)(x);
     case KR_GELU_TANH: return KR_NAME(v_gelu_tanh)(x);

@@ -21,6 +21,8 @@
 #define V_FNMA(a, b, c)   _mm256_fnmadd_ps(a, b, c)
 #define V_MIN(a, b)       _mm256_min_ps(a, b)
 #define V_MAX(a, b)       _mm256_max_ps(a, b)
+/* +0 for a < 0, else a, also where it is -0 or NaN */
+#define V_RELU(a)         _mm256_max_ps(_mm256_setzero_ps(), a)
 #define V_NEGATE(a)       _mm256_xor_ps(a, _mm256_set1_ps(-0.0f))
 /* a, which is not negative, with the sign of b */
 #define V_WITH_SIGN(a, b) _mm256_or_ps(a, _mm256_and_ps(b, _mm256_set1_ps(-0.0f)))

@@ -19,6 +19,7 @@
 #define V_FNMA(a, b, c)   _mm512_fnmadd_ps(a, b, c)
 #define V_MIN(a, b)       _mm512_min_ps(a, b)
 #define V_MAX(a, b)       _mm512_max_ps(a, b)
+#define V_RELU(a)         _mm512_max_ps(_mm512_setzero_ps(), a)
 #define V_NEGATE(a)       _mm512_xor_ps(a, _mm512_set1_ps(-0.0f))
 #define V_WITH_SIGN(a, b) _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f)))
 #define V_ABS(a)          _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a)

@@ -15,6 +15,7 @@
 #undef V_FNMA
 #undef V_MIN
 #undef V_MAX
+#undef V_RELU
 #undef V_NEGATE
 #undef V_ABS
 #undef V_WITH_SIGN

@@ -21,6 +21,7 @@
 /* vminq and vmaxq would yield NaN if either is, and order zeros by their sign. */
 #define V_MIN(a, b)       KR_NAME(lesser)(a, b)
 #define V_MAX(a, b)       KR_NAME(greater)(a, b)
+#define V_RELU(a)         KR_NAME(relu)(a)              /* in integers, as kr_relu() */
 #define V_NEGATE(a)       vnegq_f32(a)
 #define V_ABS(a)          vabsq_f32(a)
 #define V_WITH_SIGN(a, b) vbslq_f32(vdupq_n_u32(0x80000000u), b, a)
@@ -85,6 +86,14 @@ KR_INLINE float32x4_t KR_NAME(lesser)(float32x4_t a, float32x4_t b)
 KR_INLINE float32x4_t KR_NAME(greater)(float32x4_t a, float32x4_t b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+KR_INLINE float32x4_t KR_NAME(relu)(float32x4_t a)
+{
+    uint32x4_t bits = vreinterpretq_u32_f32(a);
+    uint32x4_t below = vcleq_u32(vsubq_u32(bits, vdupq_n_u32(0x80000001u)), vdupq_n_u32(0x7f7fffffu));
+
+    return vreinterpretq_f32_u32(vbicq_u32(bits, below));
 }
 
 KR_INLINE float32x4_t KR_NAME(flushed)(float32x4_t a, float32x4_t bound)

@@ -395,7 +395,7 @@ TEST(model_check_names_the_tensor)
             krait_message message = { "" };
             krait_model  *model;
 
-            data[at] = k < 2 ? bad[k] : kr_float_of(0x7fc00001u);
+            data[at] = tiny_little(k < 2 ? bad[k] : kr_float_of(0x7fc00001u));
             test_note("%s number %zu", tensor->name, at);
             CHECK_STATUS(krait_model_create(&model, t->config, t->tensors, t->count, &options, NULL), KRAIT_OK);
             krait_model_close(model);
