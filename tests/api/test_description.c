@@ -178,7 +178,7 @@ TEST(description_flattens)
         double sum = 0;
 
         for (int k = 0; k < 6; k++)
-            sum += (double)p.numbers[6 * o + k] * (double)x[k];
+            sum += (double)tiny_little(p.numbers[6 * o + k]) * (double)x[k];
         CHECK_CLOSE(y[o], sum, 1e-5);
     }
     krait_state_destroy(state, NULL);
