@@ -15,8 +15,10 @@
 #include <locale.h>
 
 #include "core/bits.h"
+#include "core/fail.h"
 #include "core/fpenv.h"
 #include "kernels/kernels.h"
+#include "kernels/selftest.h"
 #include "model/model.h"
 #include "support/host.h"
 #include "test.h"
@@ -134,7 +136,8 @@ static krait_model *open_case(const conformance_case *c, const kr_kernels *kerne
     } else {                            /* no public option asks for it */
         kr_fpenv env = kr_fpenv_enter();
 
-        status = kr_model_make(&model, &origin, &options, kernels, &message);
+        status = kr_selftest(kernels) ? kr_model_make(&model, &origin, &options, kernels, &message)
+                                      : kr_fail(&message, KRAIT_ERR_BUILD, "%s fails the self-test", kernels->name);
         kr_fpenv_leave(env);
     }
     CHECK_U64(host_now(), before);

@@ -54,7 +54,7 @@ static void add(weights *w, int layer, const char *name, double low, double high
 
 static const float *get(const weights *w, int layer, const char *name)
 {
-    char full[NAME];
+    char full[2 * NAME];                /* the compiler knows no bound of name but NAME */
 
     if (layer < 0)
         snprintf(full, sizeof full, "%s", name);

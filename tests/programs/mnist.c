@@ -43,7 +43,8 @@ static unsigned char *read_idx(const char *path, int dimensions, size_t *count, 
     unsigned char  head[16], *data = NULL;
     size_t         size[3] = { 0, 1, 1 }, length = 4 + 4 * (size_t)dimensions;
 
-    snprintf(command, sizeof command, "gzip -dc '%s'", path);
+    if (snprintf(command, sizeof command, "gzip -dc '%s'", path) >= (int)sizeof command)
+        return NULL;
     file = packed ? popen(command, "r") : fopen(path, "rb");
     if (file && fread(head, 1, length, file) == length && head[2] == 8 && head[3] == dimensions) {
         for (int d = 0; d < dimensions; d++)
