@@ -11,7 +11,10 @@ typedef struct pole { double modulus, angle, b_re, b_im, c; } pole;
 
 /* ---- parameters ------------------------------------------------------------------------ */
 
-/* Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for. */
+/*
+ * Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for; what is
+ * fading is soon forgotten.
+ */
 void s5_shape(layer *l)
 {
     size_t p = size_option(l, "states", 0), slow = oracle_option_text(l, "slow") != NULL;
@@ -29,7 +32,7 @@ void s5_shape(layer *l)
 void lru_shape(layer *l)
 {
     size_t n = size_option(l, "states", 0);
-    double slow = oracle_option_text(l, "slow") ? -5 : 0;
+    double slow = oracle_option_text(l, "slow") ? -5 : oracle_option_text(l, "fading") ? 2.5 : 0;
 
     l->out = l->in;
     want(l, "nu_log", -3 + slow, 0.5 + slow, n, 0, 0);

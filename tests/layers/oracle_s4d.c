@@ -27,7 +27,8 @@ void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
     int    minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
-    double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
+    /* a next to the unit circle; or so far from it that a state is soon forgotten */
+    double slow = oracle_option_text(l, "slow") ? 5 : oracle_option_text(l, "fading") ? -3 : 0;
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
 

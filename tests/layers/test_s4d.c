@@ -107,7 +107,7 @@ TEST(s4d_digits)
         s.audio = malloc(s.rows * sizeof *s.audio);
         for (size_t i = 0; i < s.rows; i++)
             s.audio[i] = (float)npz_number(&audio, i);
-        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_SCAN; mode++)
+        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_CONVOLUTION; mode++)
             for (size_t lanes = 1; lanes <= MOST; lanes += 2) {
                 check_spoken(&s, mode, lanes, 37);
                 check_spoken(&s, mode, lanes, s.rows);
@@ -221,6 +221,7 @@ static void check_recording(const char *name, const char *options, const unsigne
             if (getenv("KRAIT_DISTANCE"))
                 test_check(0, __FILE__, __LINE__, "asked for");
             CHECK(recorded_error(model, input, expected, KRAIT_SCAN) <= 1e-6);
+            CHECK(recorded_error(model, input, expected, KRAIT_CONVOLUTION) <= 1e-6);
         }
     }
     test_note("%s", "");
