@@ -94,7 +94,7 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_s5;
 const kr_layer_type kr_layer_s5 = {
-    .name = "s5", .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape, .weights = s5_weights,
-    .prepare = s5_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
+    .name = "s5", .flags = KR_LTI_FLAGS, .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape,
+    .weights = s5_weights, .prepare = s5_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
     .scratch = kr_lti_scratch, .run = kr_lti_run,
 };
