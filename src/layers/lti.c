@@ -37,6 +37,7 @@ int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
 
     p->a = kr_carve_floats(carve, count, 1);
     p->power = kr_carve_floats(carve, count, 1);
+    p->start = kr_carve_floats(carve, kr_pad16(p->states), 2);
     p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     lti_take_matrix(&p->b, 2 * p->states, width, carve);
     lti_take_matrix(&p->c, width, 2 * p->states, carve);
@@ -46,6 +47,10 @@ int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
         p->reach[i] = 1;
     memset(p->a, 0, count * sizeof *p->a);
     memset(p->power, 0, count * sizeof *p->power);
+    memset(p->start, 0, kr_pad16(p->states) * 2 * sizeof *p->start);
+    for (size_t s = 0; p->initial && s < p->states; s++)
+        for (size_t part = 0; part < 2; part++)
+            p->start[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES] = p->initial[2 * s + part];
     return 1;
 }
 
@@ -118,6 +123,19 @@ krait_status kr_lti_shape(kr_layer *layer, krait_message *message)
 void kr_lti_memory(const kr_layer *layer, kr_parts *parts)
 {
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, ((const kr_lti *)layer->params)->states, 2);
+}
+
+void kr_lti_want_initial(kr_wants *wants, size_t at, size_t states)
+{
+    kr_want_pairs(wants, "initial_state", at, states, 1);
+    wants->list[wants->count - 1].optional = 1;
+}
+
+const float *kr_lti_start(const kr_layer *layer)
+{
+    const kr_lti *p = layer->params;
+
+    return p->initial ? p->start : NULL;
 }
 
 /* A run, and how its tasks share it. */
@@ -203,7 +221,7 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
             to = kr_rows_episode(in, from, end);
             turn.rows = to - from;
             if (in->reset && in->reset[from])
-                memset(state, 0, kr_pad16(count) * 2 * sizeof *state);
+                kr_layer_begin(job->layer, state - 2 * share->from, 2 * share->from, kr_pad16(count) * 2);
             if (job->context->mode == KRAIT_SCAN)
                 kr_turning_scan(job->context->kernels, &turn, p->power, &job->context->tasks, job->summaries);
             else

@@ -37,8 +37,9 @@ typedef struct s4d {
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
     const float *d;             /* [heads][width] */
+    const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
-    float       *a, *power, *read;
+    float       *a, *power, *read, *start;
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     int          precise;
 } s4d;
@@ -100,6 +101,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
         wants->list[wants->count - 1].optional = 1;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
+    wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
@@ -115,8 +118,8 @@ static double s4d_transformed(int transform, double x)
     }
 }
 
-/* A state of a channel: what it is multiplied with, and what of it is read. */
-typedef struct s4d_pole { kr_complex a, read; } s4d_pole;
+/* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
+typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 
 static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
 {
@@ -135,14 +138,18 @@ static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
     below = kr_complex_subtract(one, half);
     if (p->discretization == S4D_ZOH) {
         pole.a = kr_complex_exp(z);
-        pole.read = kr_complex_scale(kr_complex_exprel(z), 2 * dt);
+        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
-        pole.read = kr_complex_divide(kr_complex_of(2 * dt, 0), below);
+        pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
     }
-    pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)c[0], (double)c[1]));
-    if (b)
-        pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)b[0], (double)b[1]));
+    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, 2), kr_complex_of((double)c[0], (double)c[1]));
+    if (b) {
+        kr_complex given_b = kr_complex_of((double)b[0], (double)b[1]);
+
+        pole.read = kr_complex_multiply(pole.read, given_b);
+        pole.b = kr_complex_multiply(pole.b, given_b);
+    }
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
@@ -174,6 +181,17 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     s4d_split(held.im, power + KR_LANES);
 }
 
+/* The official state has b in it, h is without. */
+static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
+{
+    const float *given = p->initial + 2 * (from * p->states + n);
+    float       *to = p->start + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+    kr_complex   h = kr_complex_divide(kr_complex_of((double)given[0], (double)given[1]), b);
+
+    to[0] = kr_flush((float)h.re);
+    to[KR_LANES] = kr_flush((float)h.im);
+}
+
 static void s4d_prepare(kr_layer *layer, kr_carve *carve)
 {
     s4d   *p = layer->params;
@@ -182,6 +200,7 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->start = kr_carve_floats(carve, numbers, 2 * p->states);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     if (!carve->base)
         return;
@@ -190,13 +209,26 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
+    memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
             p->precise |= kr_complex_magnitude(s4d_pole_of(layer, c, n).a) > 1 - S4D_PRECISE;
     for (size_t c = 0; c < channels; c++)
-        for (size_t n = 0; n < p->states; n++)
-            s4d_put(p, c, n, s4d_pole_of(layer, c, n));
+        for (size_t n = 0; n < p->states; n++) {
+            s4d_pole pole = s4d_pole_of(layer, c, n);
+
+            s4d_put(p, c, n, pole);
+            if (p->initial)
+                s4d_put_start(p, c, c % layer->in_width, n, pole.b);
+        }
+}
+
+static const float *s4d_start(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return p->initial ? p->start : NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
@@ -303,7 +335,7 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share->from * numbers, 0, kr_pad16(share->to - share->from) * numbers * sizeof *h);
+                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
             s4d_episode(run, share, h, from, to);
         }
     }
@@ -348,6 +380,6 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 extern const kr_layer_type kr_layer_s4d;
 const kr_layer_type kr_layer_s4d = {
     .name = "s4d", .flags = KR_CONVOLVES, .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
-    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .scratch = s4d_scratch,
+    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .start = s4d_start, .scratch = s4d_scratch,
     .run = s4d_run,
 };
