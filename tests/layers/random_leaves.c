@@ -167,7 +167,7 @@ static flow write_selective_scan(writer *w, flow in)
 }
 
 /* One width in, perhaps several times as much out. */
-static flow write_s4d(writer *w, flow in)
+static flow write_s4d(writer *w, flow in, int whole)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
@@ -176,7 +176,7 @@ static flow write_s4d(writer *w, flow in)
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
-    put(w, "%s", one_in(w, 3) ? " initial" : "");
+    put(w, "%s", whole && one_in(w, 3) ? " bidirectional=true" : one_in(w, 3) ? " initial" : "");
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
@@ -225,7 +225,7 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        return one_in(w, 2) ? write_s4d(w, in, p.whole) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

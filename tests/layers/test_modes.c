@@ -32,6 +32,7 @@ static const struct { const char *text; size_t features; int whole; } models[] =
       "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },
     { "sequence[s4d(states=6 channels=3 fading), linear(width=4), residual[mamba1(inner=8 states=4 rank=2)], "
       "s4d(states=5 form=minimal)]", 18, 0 },
+    { "sequence[linear(width=9), s4d(states=6 bidirectional=true channels=2)]", 7, 1 },
     { "s5(states=35)", 6, 0 },
     { "s5(states=140 slow)", 4, 0 },
     { "residual[lru(states=16 slow)]", 5, 0 },
