@@ -6,6 +6,7 @@
 #include "core/panels.h"
 #include "kernels/pack.h"
 #include "layers/share.h"
+#include "scan/liquid.h"
 #include "scan/turning.h"
 
 /* A float's rounding of a coefficient costs 2^-24 / (1 - |a|) of a state: below this one float is too few. */
@@ -132,13 +133,30 @@ static lti_job lti_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 
     job.x = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.skipped = kr_carve_floats(carve, job.p->d ? rows : 0, layer->in_width);
-    job.summaries = kr_turning_take(rows, job.p->states, carve);
+    job.summaries = job.p->liquid ? kr_liquid_take(rows, job.p->states, carve)
+                                  : kr_turning_take(rows, job.p->states, carve);
     return job;
 }
 
 void kr_lti_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
     lti_take(layer, most->rows, carve);
+}
+
+static void lti_rows(const lti_job *job, const kr_turn *turn)
+{
+    const kr_lti     *p = job->p;
+    const kr_kernels *kernels = job->context->kernels;
+    int               scan = job->context->mode == KRAIT_SCAN;
+
+    if (scan && p->liquid)
+        kr_liquid_scan(kernels, turn, &job->context->tasks, job->summaries);
+    else if (scan)
+        kr_turning_scan(kernels, turn, p->power, &job->context->tasks, job->summaries);
+    else if (p->liquid)
+        kernels->liquid(turn, 0);
+    else
+        kernels->turn(turn);
 }
 
 /* The states of the share, lane by lane and episode by episode. */
@@ -160,10 +178,7 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
             turn.rows = to - from;
             if (in->reset && in->reset[from])
                 memset(state, 0, kr_pad16(count) * 2 * sizeof *state);
-            if (job->context->mode == KRAIT_SCAN)
-                kr_turning_scan(job->context->kernels, &turn, p->power, &job->context->tasks, job->summaries);
-            else
-                job->context->kernels->turn(&turn);
+            lti_rows(job, &turn);
         }
     }
 }

@@ -45,6 +45,7 @@ static const kr_option s5_options[] = {
     { "step_rescale",   KR_REAL,   KR_AT(s5, rescale),        1e-9, 1e9, 1, NULL },
     { "lambda",         KR_CHOICE | KR_LATE, KR_AT(s5, pairs),     0, 0, 0, s5_lambdas },
     { "half",           KR_CHOICE | KR_LATE, KR_AT(s5, half),      0, 0, S5_ALL, s5_halves },
+    { "liquid",         KR_FLAG | KR_LATE,   KR_AT(s5, lti.liquid), 0, 1, 0, NULL },
     { "degree",         KR_COUNT | KR_LATE,  KR_AT(s5, degree),    1, 64, 1, NULL },
     { "bandlimit",      KR_REAL | KR_LATE,   KR_AT(s5, bandlimit), 0, 1e9, 0, NULL },
     { 0 }

@@ -186,6 +186,11 @@ static flow write_turning(writer *w, flow in)
 {
     size_t states = 1 + below(w, 20);
 
+    if (one_in(w, 3)) {
+        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " lambda=pairs"), word_if(w, " liquid=true"),
+            one_in(w, 2) ? one_in(w, 2) ? " half=first" : " half=second" : "", word_if(w, " bandlimit=0.1"));
+        return in;
+    }
     if (one_in(w, 2))
         put(w, "lru(states=%zu%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"));
     else

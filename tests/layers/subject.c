@@ -142,6 +142,12 @@ const subject_case subject_cases[] = {
     { "sequence[linear(width=11 bias), residual[sequence[layer_norm(bias), s5(states=64), activation(kind=gelu_tanh)]], "
       "pool(kind=mean), linear(width=3), log_softmax]", 0, 4, KRAIT_F32 },
     { "branches[s5(states=5), reverse[s5(states=5 no_d)]]", 0, 6, KRAIT_F32 },
+    { "s5(states=9 lambda=pairs conj_sym=false degree=2 bandlimit=0.2)", 0, 6, KRAIT_F32 },
+    { "s5(states=17 half=second no_d discretization=bilinear bandlimit=0.5)", 0, 3, KRAIT_F16 },
+    { "s5(states=1 half=first degree=3)", 0, 2, KRAIT_F32 },
+    { "s5(states=21 liquid=true)", 0, 5, KRAIT_F32 },
+    { "residual[s5(states=40 liquid=true slow lambda=pairs conj_sym=false)]", 0, 7, KRAIT_F32 },
+    { "branches[s5(states=3 liquid=true half=first), reverse[s5(states=3 half=second no_d)]]", 0, 4, KRAIT_F32 },
     { "lru(states=1)", 0, 1, KRAIT_F32 },
     { "lru(states=17 no_d)", 0, 12, KRAIT_F32 },
     { "lru(states=32)", 0, 5, KRAIT_F16 },

@@ -30,6 +30,8 @@ static const struct { const char *text; size_t features; int whole; } models[] =
       "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },
     { "s5(states=35)", 6, 0 },
     { "s5(states=140 slow)", 4, 0 },
+    { "s5(states=35 liquid=true)", 6, 0 },
+    { "s5(states=140 slow liquid=true)", 4, 0 },
     { "residual[lru(states=16 slow)]", 5, 0 },
     { "sequence[conv(taps=4), linear(width=6), activation(kind=silu)]", 5, 0 },
 };

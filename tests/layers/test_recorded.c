@@ -90,6 +90,8 @@ static const recording recordings[] = {
     { "s5_pytorch/circle", TORCH_BLOCK("4", "8", TORCH_S5("'states':8")), 0 },
     { "s5_pytorch/tiny", TORCH_BLOCK("4", "8", TORCH_S5("'states':8")), 0 },
     { "s5_pytorch/bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "")), 1 },
+    { "s5_pytorch/liquid", TORCH_BLOCK("4", "8", TORCH_S5("'states':6,'liquid':true")), 0 },
+    { "s5_pytorch/liquid_bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "'liquid':true,")), 1 },
     { "lru/layer", SEQUENCE(RESIDUAL(LRU("8") "," SSM "," FULL_GLU("6")) "," LAYER_NORM("normalization")), 0 },
     { "lru/batch", RESIDUAL(BATCH_NORM("normalization") "," LRU("7") "," SSM "," FULL_GLU("5")), 0 },
     { "lru/post", SEQUENCE(RESIDUAL(LRU("16") "," SSM "," FULL_GLU("4")) "," BATCH_NORM("normalization")), 0 },
