@@ -136,6 +136,17 @@ static const krait_tree krait_trees[] = {
       "0.a.Lambda_re 37;0.a.Lambda_im 37;0.a.B 37 6 2;0.a.C 6 37 2;0.a.D 6;0.a.log_step 37;"
       "b.Lambda 16 2;b.B 16 6 2;b.C 6 16 2;b.log_step 16;c.Lambda_re 9;c.Lambda_im 9;c.B 9 6 2;c.C 6 18 2;"
       "c.D 6;c.log_step 9;d.Lambda_re 9;d.Lambda_im 9;d.B 9 6 2;d.log_step 9" },
+    { "heads", 0, 6, 0,                 /* H3: a shift, products of heads, a state space for each of them */
+      HEAD "{\"features\":6},\"tree\":{\"sequence\":[{\"residual\":{\"sequence\":[{\"branches\":{\"merge\":\"concatenate\","
+      "\"of\":[{\"linear\":{\"name\":\"q\",\"width\":12}},{\"sequence\":{\"name\":\"r\",\"of\":[{\"branches\":{\"merge\":"
+      "\"concatenate\",\"of\":[{\"sequence\":{\"name\":\"s\",\"of\":[{\"linear\":{\"name\":\"k\",\"width\":12}},{\"shift\":"
+      "{\"name\":\"f\",\"states\":9}}]}},{\"linear\":{\"name\":\"v\",\"width\":12}}]}},{\"outer\":{\"head_dim\":3}},"
+      "{\"s4d\":{\"name\":\"d\",\"form\":\"h3\",\"states\":5,\"tile\":9,\"copies\":2,\"discretization\":\"bilinear\"}}]}}]}},"
+      "{\"contract\":{\"head_dim\":3}},{\"linear\":{\"name\":\"o\",\"width\":6}}]}}]}}",
+      "0.0.q.weight 12 6;0.0.r.0.s.k.weight 12 6;0.0.r.0.s.f.ssm_k_kernel.kernel.B 12 9;0.0.r.0.s.f.ssm_k_kernel.kernel.C 12 9;"
+      "0.0.r.0.s.f.ssm_k_D 12;0.0.r.0.v.weight 12 6;0.0.r.d.kernel.kernel.log_dt 4;0.0.r.d.kernel.kernel.inv_A_real 2 5;"
+      "0.0.r.d.kernel.kernel.A_imag 2 5;0.0.r.d.kernel.kernel.B 2 5 2;0.0.r.d.kernel.kernel.C 4 5 2;0.0.r.d.D 4;"
+      "0.o.weight 6 12" },
     { "image", 0, 48, 0,                /* an image a step: patches, orders, a token in the middle */
       HEAD "{\"features\":2,\"grid\":[4,6]},\"tree\":{\"sequence\":[{\"patch\":{\"height\":2,"
       "\"width\":2}},{\"linear\":{\"name\":\"in\",\"width\":16}},{\"over\":{\"name\":\"o\",\"axis\":\"grid\","

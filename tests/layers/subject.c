@@ -172,6 +172,29 @@ const subject_case subject_cases[] = {
       KRAIT_F32 },
     { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4d(states=4 with_b), "
       "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
+    { "s4d(form=h3 states=3 discretization=bilinear)", 0, 5, KRAIT_F32 },
+    { "s4d(form=h3 states=2 tile=4 copies=3 bandlimit=0.5)", 0, 24, KRAIT_F32 },
+    { "s4d(slow states=3 tile=3 channels=2 with_b tied=false)", 0, 6, KRAIT_F16 },
+    { "shift(states=1)", 0, 4, KRAIT_F32 },
+    { "shift(states=8 no_d)", 0, 17, KRAIT_F32 },
+    { "shift", 0, 5, KRAIT_BF16 },
+    { "shift(states=40)", 0, 33, KRAIT_F32 },
+    { "outer(head_dim=1)", 0, 2, KRAIT_F32 },
+    { "outer(head_dim=3)", 0, 30, KRAIT_F32 },
+    { "outer(head_dim=4)", 0, 8, KRAIT_F32 },
+    { "contract(head_dim=1)", 0, 6, KRAIT_F32 },
+    { "contract(head_dim=2)", 0, 102, KRAIT_F32 },
+    { "contract(head_dim=5)", 0, 30, KRAIT_F32 },
+    /* H3 with heads of one number and of two, and a gated state space */
+    { "residual[sequence[branches(merge=multiply)[linear(width=9 bias), sequence[branches(merge=multiply)["
+      "linear(width=9 bias), sequence[linear(width=9 bias), shift(states=6)]], s4d(form=h3 states=3 "
+      "discretization=bilinear)]], linear(width=5 bias)]]", 0, 5, KRAIT_F32 },
+    { "sequence[branches(merge=concatenate)[linear(width=6 bias), sequence[branches(merge=concatenate)[sequence["
+      "linear(width=6 bias), shift(states=6)], linear(width=6 bias)], outer(head_dim=2), s4d(form=h3 states=3 tile=4 "
+      "copies=1)]], contract(head_dim=2), linear(width=6)]", 0, 6, KRAIT_F32 },
+    { "residual[sequence[layer_norm(bias), branches(merge=multiply)[sequence[linear(width=20), activation(kind=gelu)], "
+      "sequence[linear(width=4), activation(kind=gelu), s4d(states=6 with_b), linear(width=20)]], linear(width=7)]]", 0, 7,
+      KRAIT_F32 },
     { "mamba1(project=none inner=6 states=3 rank=2)", 0, 12, KRAIT_F32 },
     { "mamba1(project=none inner=33 taps=2 rank=1 conv_bias plain_a no_dt_bias)", 0, 66,
       KRAIT_F16 },

@@ -65,6 +65,21 @@ typedef struct recording {
 
 #define LRU(states) "{'lru':{'path':'seq','states':" states "}}"
 
+#define H3_LINEAR(name, width) "{'linear':{'path':'" name "_proj','width':" width "}}"
+#define H3_SHIFT(width, states) SEQUENCE(H3_LINEAR("k", width) ",{'shift':{'path':'','states':" states "}}")
+#define H3_DIAGONAL(options) "{'s4d':{'path':'','form':'h3'," options "}}"
+#define H3_OUT(width) SSM ",{'linear':{'path':'output_linear','width':" width "}}"
+/* Heads of one number: products alone. */
+#define H3_ONE(width, states, options) \
+    SEQUENCE("{'branches':{'merge':'multiply','of':[" H3_LINEAR("q", width) "," \
+             SEQUENCE("{'branches':{'merge':'multiply','of':[" H3_SHIFT(width, states) "," H3_LINEAR("v", width) "]}}," \
+                      H3_DIAGONAL(options)) "]}}," H3_OUT(width))
+#define H3_HEADS(width, states, size, options) \
+    SEQUENCE("{'branches':{'merge':'concatenate','of':[" H3_LINEAR("q", width) "," \
+             SEQUENCE("{'branches':{'merge':'concatenate','of':[" H3_SHIFT(width, states) "," H3_LINEAR("v", width) "]}}," \
+                      "{'outer':{'head_dim':" size "}}," H3_DIAGONAL(options)) "]}}," \
+             "{'contract':{'head_dim':" size "}}," H3_OUT(width))
+
 static const recording recordings[] = {
     { "s5/zoh", RESIDUAL(BATCH_NORM("norm") "," S5("'states':8") "," SSM "," HALF_GLU1("6")), 0 },
     { "s5/bilinear",
@@ -96,6 +111,13 @@ static const recording recordings[] = {
     { "lru/batch", RESIDUAL(BATCH_NORM("normalization") "," LRU("7") "," SSM "," FULL_GLU("5")), 0 },
     { "lru/post", SEQUENCE(RESIDUAL(LRU("16") "," SSM "," FULL_GLU("4")) "," BATCH_NORM("normalization")), 0 },
     { "lru/circle", RESIDUAL(LAYER_NORM("normalization") "," LRU("8") "," SSM "," FULL_GLU("4")), 0 },
+    { "h3/heads_of_1", H3_ONE("6", "8", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/zoh", H3_ONE("6", "32", "'states':16,'copies':2"), 0 },
+    { "h3/circle", H3_ONE("4", "8", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_1", H3_HEADS("6", "8", "1", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_2", H3_HEADS("8", "8", "2", "'states':4,'tile':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_4", H3_HEADS("8", "16", "4", "'states':8,'tile':16,'copies':1,'discretization':'bilinear'"), 0 },
+    { "h3/tiny", H3_HEADS("4", "8", "2", "'states':4,'tile':4,'discretization':'bilinear'"), 0 },
     { "lru/tiny", RESIDUAL(LAYER_NORM("normalization") "," LRU("8") "," SSM "," FULL_GLU("4")), 0 },
 };
 
@@ -250,6 +272,11 @@ TEST(s5_recorded_outputs)
 TEST(s5_pytorch_recorded_outputs)
 {
     check_folder("s5_pytorch/");
+}
+
+TEST(h3_recorded_outputs)
+{
+    check_folder("h3/");
 }
 
 TEST(lru_recorded_outputs)
