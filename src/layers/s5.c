@@ -96,7 +96,7 @@ static void s5_discretize(const s5 *p, size_t state, kr_complex *a, kr_complex *
 }
 
 /* What C is multiplied with: 0 where the state turns too fast for what the model was trained with. */
-static double s5_read(const s5 *p, size_t state)
+static double s5_factor_of_c(const s5 *p, size_t state)
 {
     double turns = kr_exp((double)p->log_step[state]) * kr_magnitude_double(s5_lambda(p, state).im) / (2 * S5_PI);
 
@@ -115,7 +115,7 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
         return;
     for (size_t s = 0; s < states; s++) {
         kr_complex a, factor;
-        double     k = s5_read(p, s);
+        double     k = s5_factor_of_c(p, s);
 
         s5_discretize(p, s, &a, &factor);
         kr_lti_set_a(&p->lti, s, a);
