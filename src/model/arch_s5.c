@@ -29,28 +29,6 @@ static const char *const s5_harmless[] = {
 
 enum { S5_FULL_GLU, S5_HALF_GLU1, S5_HALF_GLU2, S5_GELU };
 
-static krait_status s5_choice(kr_loading *loading, const char *name, const char *const *names, int fallback, int *choice)
-{
-    const kr_json *field = kr_json_get(loading->config, name);
-
-    *choice = fallback;
-    if (!field || field->kind == KR_JSON_NULL)
-        return KRAIT_OK;
-    for (*choice = 0; names[*choice]; ++*choice)
-        if (kr_json_is(field, names[*choice]))
-            return KRAIT_OK;
-    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%s' is none that is known", loading->what, name);
-}
-
-static krait_status s5_flag(kr_loading *loading, const char *name, int fallback, int *flag)
-{
-    krait_status status = kr_field_flag(loading, loading->config, name, flag);
-
-    if (status == KRAIT_OK && *flag < 0)
-        *flag = fallback;
-    return status;
-}
-
 static krait_status s5_read(kr_loading *loading, s5_sizes *s)
 {
     static const char *const activations[] = { "full_glu", "half_glu1", "half_glu2", "gelu", NULL };
@@ -66,15 +44,15 @@ static krait_status s5_read(kr_loading *loading, s5_sizes *s)
         (status = kr_field_count(loading, c, "ssm_size", 1, 65536, -1, &s->states)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "n_layers", 1, 4096, -1, &s->layers)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "n_classes", 1, 1 << 22, -1, &s->classes)) != KRAIT_OK ||
-        (status = s5_choice(loading, "activation", activations, S5_GELU, &s->activation)) != KRAIT_OK ||
-        (status = s5_choice(loading, "norm", norms, 0, &s->batch)) != KRAIT_OK ||
-        (status = s5_choice(loading, "pooling", pools, 0, &s->pool)) != KRAIT_OK ||
-        (status = s5_choice(loading, "discretization", discretizations, 0, &s->bilinear)) != KRAIT_OK ||
-        (status = s5_choice(loading, "output", outputs, 1, &s->log_softmax)) != KRAIT_OK ||
-        (status = s5_flag(loading, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
-        (status = s5_flag(loading, "clip_eigs", 0, &s->clip)) != KRAIT_OK ||
-        (status = s5_flag(loading, "conj_sym", 1, &conjugates)) != KRAIT_OK ||
-        (status = s5_flag(loading, "bidirectional", 0, &both)) != KRAIT_OK)
+        (status = kr_field_choice(loading, c, "activation", activations, S5_GELU, &s->activation)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "norm", norms, 0, &s->batch)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "pooling", pools, 0, &s->pool)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "discretization", discretizations, 0, &s->bilinear)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "output", outputs, 1, &s->log_softmax)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "clip_eigs", 0, &s->clip)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "conj_sym", 1, &conjugates)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "bidirectional", 0, &both)) != KRAIT_OK)
         return status;
     if (both)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built", loading->what);
