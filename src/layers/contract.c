@@ -22,8 +22,9 @@ static krait_status contract_shape(kr_layer *layer, krait_message *message)
     size_t          width = layer->in_width / (1 + p->size);
 
     if (layer->in_width % (1 + p->size) || width % p->size)
-        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu numbers are no row and matrices of heads of %zu",
-                       layer->path, layer->in_width, p->size);
+        return kr_fail(message, KRAIT_ERR_SHAPE,
+                       "description: %.100s: %zu numbers are no row and matrices of heads of %zu", layer->path,
+                       layer->in_width, p->size);
     layer->out_width = width;
     return KRAIT_OK;
 }

@@ -25,8 +25,9 @@ static krait_status outer_shape(kr_layer *layer, krait_message *message)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu numbers are no two rows of heads of %zu",
                        layer->path, layer->in_width, p->size);
     if ((double)width * (double)p->size > KR_MOST_WIDTH)
-        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu products of each of %zu numbers are too many",
-                       layer->path, p->size, width);
+        return kr_fail(message, KRAIT_ERR_SHAPE,
+                       "description: %.100s: %zu products of each of %zu numbers are too many", layer->path, p->size,
+                       width);
     layer->out_width = width * p->size;
     return KRAIT_OK;
 }

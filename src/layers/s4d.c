@@ -100,7 +100,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
     static const struct { const char *dt, *a_real, *a_imag, *b, *c; } names[] = {
         { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.B", "kernel.C" },
         { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", NULL, "kernel.C" },
-        { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B", "kernel.kernel.C" },
+        { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B",
+          "kernel.kernel.C" },
     };
     const s4d *p = layer->params;
     size_t     width = s4d_width(layer), copies = s4d_copies(layer);

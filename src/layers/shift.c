@@ -1,5 +1,6 @@
 /*
- * shift.c - H3's shift state space (Fu, Dao and others, arXiv 2212.14052; HazyResearch/H3, src/models/ssm/ss_kernel_shift.py).
+ * shift.c - H3's shift state space (Fu, Dao and others, arXiv 2212.14052; HazyResearch/H3,
+ * src/models/ssm/ss_kernel_shift.py).
  *
  *     x = (x moved on by one place) + B u         per channel, 'states' numbers
  *     y = sum of C x + D u

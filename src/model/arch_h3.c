@@ -93,20 +93,6 @@ static krait_status h3_refuse(kr_loading *loading, const kr_json *cfg)
 
 /* ---- sizes ------------------------------------------------------------------------------------------ */
 
-static krait_status h3_name(kr_loading *loading, const kr_json *cfg, const char *name, const char *const *names,
-                            int fallback, int *index)
-{
-    const kr_json *field = kr_json_get(cfg, name);
-
-    *index = fallback;
-    if (!field || field->kind == KR_JSON_NULL)
-        return KRAIT_OK;
-    for (*index = 0; names[*index]; ++*index)
-        if (kr_json_is(field, names[*index]))
-            return KRAIT_OK;
-    return h3_unsupported(loading, name, "it is none that is known");
-}
-
 static krait_status h3_read_mixer(kr_loading *loading, const kr_json *cfg, h3_sizes *s)
 {
     static const char *const discretizations[] = { "bilinear", "zoh", NULL };
@@ -116,13 +102,13 @@ static krait_status h3_read_mixer(kr_loading *loading, const kr_json *cfg, h3_si
         (status = kr_field_count(loading, cfg, "head_dim", 1, 4096, 1, &s->head)) != KRAIT_OK ||
         (status = kr_field_count(loading, cfg, "n_ssm", 0, 1 << 20, 0, &s->copies)) != KRAIT_OK ||
         (status = kr_field_number(loading, cfg, "bandlimit", 1e-9, 1e9, 0, &s->bandlimit)) != KRAIT_OK ||
-        (status = h3_name(loading, cfg, "disc", discretizations, 0, &s->zoh)) != KRAIT_OK)
+        (status = kr_field_choice(loading, cfg, "disc", discretizations, 0, &s->zoh)) != KRAIT_OK)
         return status;
     if (s->states % 2)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.100s: 'd_state' must be even", loading->what);
     if (s->width % s->head)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.100s: 'head_dim' must divide 'd_model'", loading->what);
-    return h3_name(loading, cfg, "real_type", h3_transforms, 0, &s->real);
+    return kr_field_choice(loading, cfg, "real_type", h3_transforms, 0, &s->real);
 }
 
 static krait_status h3_read(kr_loading *loading, h3_sizes *s)

@@ -1,7 +1,7 @@
 /*
- * arch_lru.c - classifiers of Linear Recurrent Units (Orvieto et al., arXiv 2303.06349): config.json of model_type "lru"
- * with the arguments of ClassificationModel in NicolasZucchet/minimal-LRU, lru/model.py, and flax's parameters under
- * their paths joined with dots.
+ * arch_lru.c - classifiers of Linear Recurrent Units (Orvieto et al., arXiv 2303.06349): config.json of model_type
+ * "lru" with the arguments of ClassificationModel in NicolasZucchet/minimal-LRU, lru/model.py, and flax's parameters
+ * under their paths joined with dots.
  *
  * d_input, output, input_mean and input_std are of this form of config.json.
  */
@@ -32,11 +32,11 @@ static krait_status lru_read(kr_loading *loading, kr_flax *f)
         (status = kr_field_count(loading, c, "n_layers", 1, 4096, -1, &f->layers)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "d_output", 1, 1 << 20, -1, &f->outputs)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "multidim", 1, 4096, 1, &groups)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "norm", norms, 1, &f->batch)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "pooling", pools, KR_FLAX_MEAN, &f->pool)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "output", outputs, 1, &f->log_softmax)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "prenorm", 0, &f->prenorm)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "bidirectional", 0, &both)) != KRAIT_OK)
+        (status = kr_field_choice(loading, c, "norm", norms, 1, &f->batch)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "pooling", pools, KR_FLAX_MEAN, &f->pool)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "output", outputs, 1, &f->log_softmax)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "prenorm", 0, &f->prenorm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "bidirectional", 0, &both)) != KRAIT_OK)
         return status;
     if (both)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not known of LRU",

@@ -16,7 +16,8 @@ typedef struct s5_sizes {
 
 static const char *const s5_used[] = {
     "model_type", "d_input", "d_model", "ssm_size", "n_layers", "n_classes", "activation", "prenorm", "norm", "pooling",
-    "discretization", "conj_sym", "clip_eigs", "bidirectional", "step_rescale", "output", "input_mean", "input_std", NULL
+    "discretization", "conj_sym", "clip_eigs", "bidirectional", "step_rescale", "output", "input_mean", "input_std",
+    NULL
 };
 
 /* blocks is how Lambda was begun with; the rest tells of training. */
@@ -28,15 +29,16 @@ static const char *const s5_harmless[] = {
 static krait_status s5_read_flags(kr_loading *loading, s5_sizes *s)
 {
     static const char *const discretizations[] = { "zoh", "bilinear", NULL };
+    const kr_json           *c = loading->config;
     krait_status             status;
 
-    if ((status = kr_flax_choice(loading, "discretization", discretizations, 0, &s->bilinear)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "prenorm", 0, &s->flax.prenorm)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "clip_eigs", 0, &s->clip)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "conj_sym", 1, &s->conjugates)) != KRAIT_OK ||
-        (status = kr_flax_flag(loading, "bidirectional", 0, &s->both)) != KRAIT_OK)
+    if ((status = kr_field_choice(loading, c, "discretization", discretizations, 0, &s->bilinear)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "prenorm", 0, &s->flax.prenorm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "clip_eigs", 0, &s->clip)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "conj_sym", 1, &s->conjugates)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "bidirectional", 0, &s->both)) != KRAIT_OK)
         return status;
-    return kr_field_number(loading, loading->config, "step_rescale", 1e-9, 1e9, 1, &s->rescale);
+    return kr_field_number(loading, c, "step_rescale", 1e-9, 1e9, 1, &s->rescale);
 }
 
 static krait_status s5_read(kr_loading *loading, s5_sizes *s)
@@ -54,10 +56,10 @@ static krait_status s5_read(kr_loading *loading, s5_sizes *s)
         (status = kr_field_count(loading, c, "ssm_size", 1, 65536, -1, &f->states)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "n_layers", 1, 4096, -1, &f->layers)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "n_classes", 1, 1 << 22, -1, &f->outputs)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "activation", activations, KR_FLAX_GELU, &f->activation)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "norm", norms, 0, &f->batch)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "pooling", pools, KR_FLAX_MEAN, &f->pool)) != KRAIT_OK ||
-        (status = kr_flax_choice(loading, "output", outputs, 1, &f->log_softmax)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "activation", activations, KR_FLAX_GELU, &f->activation)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "norm", norms, 0, &f->batch)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "pooling", pools, KR_FLAX_MEAN, &f->pool)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "output", outputs, 1, &f->log_softmax)) != KRAIT_OK ||
         (status = s5_read_flags(loading, s)) != KRAIT_OK)
         return status;
     if (s->conjugates && f->states % 2)

@@ -3,31 +3,9 @@
 
 /* ---- fields --------------------------------------------------------------------------------------- */
 
-krait_status kr_flax_choice(kr_loading *loading, const char *name, const char *const *names, int fallback, int *choice)
-{
-    const kr_json *field = kr_json_get(loading->config, name);
-
-    *choice = fallback;
-    if (!field || field->kind == KR_JSON_NULL)
-        return KRAIT_OK;
-    for (*choice = 0; names[*choice]; ++*choice)
-        if (kr_json_is(field, names[*choice]))
-            return KRAIT_OK;
-    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%s' is none that is known", loading->what, name);
-}
-
-krait_status kr_flax_flag(kr_loading *loading, const char *name, int fallback, int *flag)
-{
-    krait_status status = kr_field_flag(loading, loading->config, name, flag);
-
-    if (status == KRAIT_OK && *flag < 0)
-        *flag = fallback;
-    return status;
-}
-
 /* A number for each input, of 'low' or more. */
 static krait_status flax_input_field(kr_loading *loading, const kr_flax *f, const char *name, double low,
-                                   const kr_json **value)
+                                     const kr_json **value)
 {
     const kr_json *field = kr_json_get(loading->config, name), *item;
 
@@ -81,7 +59,8 @@ void kr_flax_write(kr_writer *w, const kr_flax *f, const char *text)
 
 static void flax_write_norm(kr_writer *w, const kr_flax *f)
 {
-    static const char *const slots[] = { "weight", "scale", "bias", "bias", "running_mean", "mean", "running_var", "var" };
+    static const char *const slots[] = { "weight", "scale", "bias", "bias", "running_mean", "mean", "running_var",
+                                         "var" };
 
     kr_flax_write(w, f, f->batch ? "{'batch_norm':{'name':'norm','eps':1e-5,'weights':{"
                                  : "{'layer_norm':{'name':'norm','eps':1e-6,'weights':{");

@@ -18,9 +18,6 @@ typedef struct kr_flax {
     const kr_json *mean, *std;  /* of the inputs, to be taken out; both or none */
 } kr_flax;
 
-/* One of 'names'; absent: fallback. */
-krait_status kr_flax_choice(kr_loading *loading, const char *name, const char *const *names, int fallback, int *choice);
-krait_status kr_flax_flag(kr_loading *loading, const char *name, int fallback, int *flag);
 /* input_mean and input_std: a number for each input. */
 krait_status kr_flax_inputs(kr_loading *loading, kr_flax *f);
 
