@@ -85,6 +85,7 @@ for source in examples/*.c; do
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
 stage see          tests/check_see.sh "$RUN $BUILD/examples/see"
+stage audio        tests/check_audio.sh "$RUN $BUILD/examples/audio_stream"
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
 stage command-tree tests/cli/test_tree.sh "$BUILD"
 stage manual       tests/cli/test_man.sh "$BUILD/krait"
