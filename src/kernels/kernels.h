@@ -71,6 +71,9 @@ typedef struct kr_selective {
     size_t       y_stride, rows, channels, states;
 } kr_selective;
 
+/* Of some states and what comes to them: how their flush is cheapest.  KR_STILL: all are +0 and stay so. */
+typedef enum kr_liveliness { KR_LIVELY, KR_FADING, KR_STILL } kr_liveliness;
+
 /*
  * Diagonal complex recurrences with one input each, for one stream: h[c][n] = a[c][n] h[c][n] + x[c];
  * y[c] = d[c] x[c] + sum over n of Re(c[c][n] h[c][n]).
