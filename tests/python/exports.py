@@ -234,7 +234,7 @@ def check_any(krait, folder):
         check(f"{name}: the same file", export.export(path, weights, tree, x, y, krait=krait) <= 1e-6)
         first = path.read_bytes() if name == "nested" else first
         check(f"{name}: bit by bit", path.read_bytes() == first)
-    refused("a description that is wrong", "linear", export.export, path, {"net.a": a}, tree, x, y, krait=krait)
+    refused("a description that is wrong", "no tensor net.b", export.export, path, {"net.a": a}, tree, x, y, krait=krait)
 
 
 def check_torch(krait, folder):
