@@ -176,9 +176,7 @@ def s4d_tree(weights, layers, prenorm=False, pooling="mean"):
     block = [{"s4d": {"name": "layer", "form": "minimal", "states": shape(weights, "layers.0.kernel.log_A_real", 1),
                       "path": "layers.{i}"}},
              {"activation": {"kind": "gelu"}},
-             {"linear": {"name": "output", "width": 2 * width, "weights": {
-                 "weight": {"tensor": "layers.{i}.output_linear.0.weight", "flatten": True},
-                 "bias": "layers.{i}.output_linear.0.bias"}}},
+             {"linear": {"name": "output", "width": 2 * width, "path": "layers.{i}.output_linear.0"}},
              {"glu": {}}]
     layer = {"residual": {"sequence": [norm] * prenorm + block}}
     return tree(shape(weights, "encoder.weight", 1), [

@@ -194,6 +194,12 @@ def check_flax(krait, folder):
         check(f"{name}: off by {apart:.1e}", 0 < apart <= TIGHT)
     y = flax_output(loops.s5, weights, x, defaults | options, "last")
     check("S5, the last row", export.s5(path, variables["params"], x, y, krait=krait, pooling="last", **options) <= TIGHT)
+    first = path.read_bytes()
+    for i in range(LAYERS):
+        seq = variables["params"]["encoder"][f"layers_{i}"]["seq"]
+        seq["B"] = seq["B"][..., 0] + 1j * seq["B"][..., 1]
+    export.s5(path, variables["params"], x, y, krait=krait, pooling="last", **options)
+    check("S5 with B complex: bit by bit", path.read_bytes() == first)
     refused("S5 with another pooling", "off by", export.s5, path, variables, x, y, krait=krait, tolerance=TIGHT, **options)
     check("after a refusal the file is the former one", "last" in description(path)["pooling"])
     for name, batch, options, pooling in (("LRU", 1, {}, "mean"), ("LRU, LayerNorm before", 0, {"prenorm": True}, "last"),
