@@ -130,6 +130,20 @@ static void wrong_turned(const kr_turn *p)
         spoil(p->x + 1);
 }
 
+static void wrong_rank(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    spoil(p->y);
+}
+
+/* The state alone, and only where low parts count and sums are many. */
+static void wrong_ranks(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->precise && p->rank == 3)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -234,6 +248,8 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(turn, wrong_turn);
     MUST_FAIL(turn, wrong_turned);
+    MUST_FAIL(rank, wrong_rank);
+    MUST_FAIL(rank, wrong_ranks);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

@@ -44,7 +44,7 @@ void s4d_shape(layer *l)
     want(l, "D", -1, 1, heads, l->in, 0);
 }
 
-static double through(const layer *l, const char *name, const char *fallback, double x)
+double through(const layer *l, const char *name, const char *fallback, double x)
 {
     const char *kind = oracle_option_text(l, name);
 
