@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 
 /* Of what every right table makes of the fixed inputs; changes with KRAIT_NUMERICS. */
-#define KR_SELFTEST_HASH 0x521953a16bacd63u
+#define KR_SELFTEST_HASH 0x2558d2ac16428885ull
 
 uint64_t kr_selftest_hash(const kr_kernels *kernels);
 

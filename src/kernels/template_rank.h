@@ -108,7 +108,8 @@ KR_INLINE void KR_NAME(rank_channels)(const kr_rank *p, size_t c, size_t n, cons
         KR_UNROLL
         for (size_t r = 0; r < rank; r++)
             row.sums[r] = row.next[r];
-        KR_NAME(v_store)(p->y + t * p->y_stride + c, V_ADD(row.real, row.imaginary), n);
+        if (p->y)
+            KR_NAME(v_store)(p->y + t * p->y_stride + c, V_ADD(row.real, row.imaginary), n);
     }
 }
 

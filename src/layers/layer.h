@@ -224,7 +224,8 @@ typedef enum kr_children {
 enum {
     KR_ROW_WISE    = 1,             /* a row of output depends on that row of input alone */
     KR_TAKES_TOKEN = 2,             /* turns tokens into rows */
-    KR_ANY_GRID    = 4              /* may stand over a grid though it is not row-wise */
+    KR_ANY_GRID    = 4,             /* may stand over a grid though it is not row-wise */
+    KR_CONVOLVES   = 8              /* it has a form of its own for KRAIT_CONVOLUTION (convolve.h) */
 };
 
 typedef struct kr_layer_type {

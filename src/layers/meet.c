@@ -3,6 +3,8 @@
 
 #include "core/dense.h"
 
+#define MEET_LN2 0.69314718055994530942
+
 static kr_complex *meet_numbers(kr_carve *carve, size_t rows, size_t count)
 {
     size_t wanted;
@@ -14,9 +16,9 @@ static kr_complex *meet_numbers(kr_carve *carve, size_t rows, size_t count)
     return kr_carve_bytes(carve, wanted, sizeof(kr_complex));
 }
 
-kr_meet kr_meet_take(size_t states, size_t rank, int powers, kr_carve *carve)
+kr_meet kr_meet_take(size_t states, size_t rank, kr_carve *carve)
 {
-    size_t  wide = powers ? 2 * states : 0;
+    size_t  wide = 2 * states;
     kr_meet m = { .states = states, .rank = rank };
 
     m.a = meet_numbers(carve, 4, states);
@@ -122,6 +124,19 @@ static void meet_step_row(const kr_meet *m, double *row)
     }
 }
 
+/* Rows after which states are 2^-32 of what they were, as a power of the step's matrix says. */
+static uint32_t meet_reach(const double *power, size_t wide, uint64_t rows)
+{
+    double square = 0, reach;
+
+    for (size_t i = 0; i < wide * wide; i++)
+        square = square + power[i] * power[i];
+    if (!(square < 1))
+        return UINT32_MAX;
+    reach = (double)rows * (1 + (double)(uint64_t)(64 * MEET_LN2 / -kr_log(square + 1e-300)));
+    return reach < (double)UINT32_MAX ? (uint32_t)reach : UINT32_MAX;
+}
+
 /* From the highest bit: squared, and one step more where the bit is set. */
 void kr_meet_power(kr_meet *m, uint64_t length)
 {
@@ -129,6 +144,7 @@ void kr_meet_power(kr_meet *m, uint64_t length)
     double  *power = m->power, *next = m->next;
     uint64_t bit = 1;
 
+    m->reach = UINT32_MAX;
     while (length >> 1 >= bit)
         bit <<= 1;
     for (size_t i = 0; i < wide * wide; i++)
@@ -141,6 +157,7 @@ void kr_meet_power(kr_meet *m, uint64_t length)
         next = t;
         for (size_t i = 0; i < wide && (length & bit); i++)
             meet_step_row(m, power + i * wide);
+        m->reach = (uint32_t)kr_min(m->reach, meet_reach(power, wide, length / bit));
     }
     for (size_t i = 0; i < wide; i++)
         for (size_t j = 0; j < wide; j++)

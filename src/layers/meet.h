@@ -26,13 +26,13 @@ typedef struct kr_meet {
     double     *row;            /* [2 states] */
     size_t     *pivots;         /* [2 states] */
     int         undone;         /* 'power' could be factored */
+    uint32_t    reach;          /* of kr_meet_power: rows after which any state is 2^-32 of what it was, or less */
 } kr_meet;
 
-/* Room for it; 'power' and behind only if 'powers' is set. */
-kr_meet kr_meet_take(size_t states, size_t rank, int powers, kr_carve *carve);
+kr_meet kr_meet_take(size_t states, size_t rank, kr_carve *carve);
 /* d, q, w of a, dt and p; b becomes that of the step, of B. */
 void    kr_meet_discretize(kr_meet *m);
-/* power = 1 - (the step's matrix to that power), transposed and factored. */
+/* power = 1 - (the step's matrix to that power), transposed and factored; reach. */
 void    kr_meet_power(kr_meet *m, uint64_t length);
 /* c, which was stored for that length, becomes what is wanted of x: NaN if that cannot be told. */
 void    kr_meet_undo(kr_meet *m);

@@ -11,7 +11,7 @@
  * A row takes time in the number of states: meet.h has the form.  There every state is scaled so that it counts in
  * the first sum as it is, and C and Bbar accordingly; all this in double, beforehand.  Heads are those of s4d.
  */
-#include "layers/layer.h"
+#include "layers/convolve.h"
 #include "layers/meet.h"
 #include "layers/share.h"
 #include "layers/transform.h"
@@ -20,6 +20,7 @@
 
 #define S4_PI       3.14159265358979323846
 #define S4_PRECISE  0x1p-8      /* states nearer to the unit circle take two floats: docs/numerics.md */
+#define S4_FAR      65536       /* a power at which a reach is looked for where C asks for none */
 #define S4_APART    0x1p-30     /* what counts less than this in the first sum, beside the most, does not */
 
 typedef struct s4 {
@@ -34,6 +35,7 @@ typedef struct s4 {
     const float *c;             /* [heads][width][states][2] */
     const float *d;             /* [heads][width] or NULL */
     float       *w;             /* made of them, for heads · width channels: kr_rank's */
+    uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     int          precise;
 } s4;
 
@@ -212,33 +214,46 @@ static void s4_put(s4 *p, size_t to, const kr_meet *m)
     }
 }
 
+/* All heads of a channel. */
+static void s4_prepare_channel(const kr_layer *layer, size_t channel, kr_meet *m)
+{
+    s4 *p = layer->params;
+
+    s4_gather(layer, channel, m);
+    kr_meet_power(m, s4_length(p) > 0 ? s4_length(p) : S4_FAR);
+    for (size_t n = 0; n < p->states; n++)
+        p->precise |= kr_complex_magnitude(m->d[n]) > 1 - S4_PRECISE;
+    for (size_t head = 0; head < p->heads; head++) {
+        size_t    to = head * layer->in_width + channel;
+        uint32_t *reach = &p->reach[to / KR_LANES];
+
+        s4_read(layer, channel, head, m);
+        s4_put(p, to, m);
+        *reach = m->reach > *reach ? m->reach : *reach;
+    }
+}
+
 static void s4_prepare(kr_layer *layer, kr_carve *carve)
 {
     s4     *p = layer->params;
-    size_t  width = layer->in_width, numbers = 0, used;
+    size_t  panels = kr_pad16(layer->out_width) / KR_LANES, numbers = 0, used;
     kr_meet m;
 
     if (!kr_mul_fits(kr_rank_numbers(p->rank), p->states, &numbers))
         carve->broken = 1;
-    p->w = kr_carve_floats(carve, kr_pad16(layer->out_width), numbers);
+    p->w = kr_carve_floats(carve, panels * KR_LANES, numbers);
+    p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     used = carve->used;
-    m = kr_meet_take(p->states, p->rank, s4_length(p) > 0, carve);
+    m = kr_meet_take(p->states, p->rank, carve);
     carve->used = used;
     if (!carve->base || carve->broken)
         return;
-    memset(p->w, 0, kr_pad16(layer->out_width) * numbers * sizeof *p->w);
+    memset(p->w, 0, panels * KR_LANES * numbers * sizeof *p->w);
     p->precise = 0;
-    for (size_t channel = 0; channel < width; channel++) {
-        s4_gather(layer, channel, &m);
-        if (s4_length(p) > 0)
-            kr_meet_power(&m, s4_length(p));
-        for (size_t n = 0; n < p->states; n++)
-            p->precise |= kr_complex_magnitude(m.d[n]) > 1 - S4_PRECISE;
-        for (size_t head = 0; head < p->heads; head++) {
-            s4_read(layer, channel, head, &m);
-            s4_put(p, head * width + channel, &m);
-        }
-    }
+    for (size_t i = 0; i < panels; i++)
+        p->reach[i] = 1;
+    for (size_t channel = 0; channel < layer->in_width; channel++)
+        s4_prepare_channel(layer, channel, &m);
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
@@ -256,9 +271,19 @@ static float *s4_take(const kr_layer *layer, size_t rows, kr_carve *carve)
     return ((const s4 *)layer->params)->heads > 1 ? kr_carve_floats(carve, rows, layer->out_width) : NULL;
 }
 
+static kr_convolution s4_convolution(const kr_layer *layer)
+{
+    const s4 *p = layer->params;
+
+    return (kr_convolution){ .channels = layer->out_width, .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
+}
+
 static void s4_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    kr_convolution of = s4_convolution(layer);
+
     s4_take(layer, most->rows, carve);
+    kr_convolve_scratch(&of, most, carve);
 }
 
 /* A run, and how its tasks share it. */
@@ -303,6 +328,31 @@ static void s4_task(void *argument, size_t task)
     }
 }
 
+/* Of a panel, for a convolution. */
+static void s4_panel(const void *job, size_t panel, const kr_panel_rows *rows, float *x)
+{
+    static const float zeros[KR_LANES] = { 0 };
+    const s4_job      *run = job;
+    const s4          *p = run->layer->params;
+    size_t             c = panel * KR_LANES;
+    kr_rank            part = { p->w + c * p->states * kr_rank_numbers(p->rank), p->d ? p->d + c : NULL,
+                                rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, x, rows->y, rows->y_stride,
+                                rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->rank, p->precise };
+
+    run->context->kernels->rank(&part);
+}
+
+static void s4_convolve(s4_job *run, kr_context *context, uint64_t work)
+{
+    size_t      width = run->layer->out_width;
+    kr_convolve job = { s4_convolution(run->layer), run->u, run->out, width, width, 0, work };
+
+    job.of.run = s4_panel;
+    job.of.job = run;
+    job.of.kernels = context->kernels;
+    kr_convolve_run(run->layer, context, run->in, &job);
+}
+
 static void s4_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const s4 *p = layer->params;
@@ -314,11 +364,14 @@ static void s4_run(const kr_layer *layer, kr_context *context, const kr_rows *in
 
     for (size_t i = 0; u && i < rows * p->heads; i++)
         memcpy(u + i * in->width, in->data + i / p->heads * in->width, in->width * sizeof *u);
-    kr_tasks_run(&context->tasks, s4_task, &job, job.shares.channels * job.shares.lanes);
+    if (context->mode == KRAIT_CONVOLUTION)
+        s4_convolve(&job, context, work);
+    else
+        kr_tasks_run(&context->tasks, s4_task, &job, job.shares.channels * job.shares.lanes);
 }
 
 extern const kr_layer_type kr_layer_s4;
 const kr_layer_type kr_layer_s4 = {
-    .name = "s4", .params_size = sizeof(s4), .options = s4_options, .shape = s4_shape, .weights = s4_weights,
-    .prepare = s4_prepare, .memory = s4_memory, .scratch = s4_scratch, .run = s4_run,
+    .name = "s4", .flags = KR_CONVOLVES, .params_size = sizeof(s4), .options = s4_options, .shape = s4_shape,
+    .weights = s4_weights, .prepare = s4_prepare, .memory = s4_memory, .scratch = s4_scratch, .run = s4_run,
 };

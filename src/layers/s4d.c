@@ -12,7 +12,7 @@
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
  */
-#include "layers/layer.h"
+#include "layers/convolve.h"
 #include "layers/share.h"
 #include "layers/transform.h"
 #include "scan/diagonal.h"
@@ -39,6 +39,7 @@ typedef struct s4d {
     const float *d;             /* [heads][width] */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read;
+    uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     int          precise;
 } s4d;
 
@@ -156,6 +157,7 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     read[KR_LANES] = (float)-pole.read.im;
     if (!p->precise)
         held = kr_complex_of((double)a[0], (double)a[KR_LANES]);
+    kr_convolution_extend(&p->reach[channel / KR_LANES], kr_complex_magnitude(held));
     held = kr_complex_power(held, kr_diagonal_segment(p->states));
     s4d_split(held.re, power);
     s4d_split(held.im, power + KR_LANES);
@@ -169,8 +171,11 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     if (!carve->base)
         return;
+    for (size_t i = 0; i < numbers / KR_LANES; i++)
+        p->reach[i] = 1;
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
@@ -197,6 +202,14 @@ typedef struct s4d_room {
     float *summaries;           /* of a scan's segments */
 } s4d_room;
 
+static kr_convolution s4d_convolution(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return (kr_convolution){ .channels = layer->out_width,
+                             .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
+}
+
 static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 {
     const s4d *p = layer->params;
@@ -210,7 +223,10 @@ static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 
 static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    kr_convolution of = s4d_convolution(layer);
+
     s4d_take(layer, most->rows, carve);
+    kr_convolve_scratch(&of, most, carve);
 }
 
 /* A run, and how its tasks share it. */
@@ -237,6 +253,31 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
         kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.summaries);
     else
         run->context->kernels->diagonal(&job);
+}
+
+/* Of a panel, for a convolution. */
+static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, float *h)
+{
+    static const float zeros[KR_LANES] = { 0 };
+    const s4d_job *run = job;
+    const s4d     *p = run->layer->params;
+    size_t         c = panel * KR_LANES;
+    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+                            rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
+                            rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
+
+    run->context->kernels->diagonal(&part);
+}
+
+static void s4d_convolve(s4d_job *run, kr_context *context, uint64_t work)
+{
+    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, run->layer->out_width, run->layer->out_width,
+                        0, work };
+
+    job.of.run = s4d_panel;
+    job.of.job = run;
+    job.of.kernels = context->kernels;
+    kr_convolve_run(run->layer, context, run->in, &job);
 }
 
 static void s4d_lanes(const s4d_job *run, const kr_share *share)
@@ -285,7 +326,9 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
         s4d_spread(&job, rows, p->heads);
         job.u = job.room.u;
     }
-    if (context->mode == KRAIT_SCAN)
+    if (context->mode == KRAIT_CONVOLUTION)
+        s4d_convolve(&job, context, work);
+    else if (context->mode == KRAIT_SCAN)
         s4d_lanes(&job, &(kr_share){ 0, in->lanes, 0, width });
     else
         kr_tasks_run(&context->tasks, s4d_task, &job, job.shares.channels * job.shares.lanes);
@@ -293,7 +336,7 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 
 extern const kr_layer_type kr_layer_s4d;
 const kr_layer_type kr_layer_s4d = {
-    .name = "s4d", .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
+    .name = "s4d", .flags = KR_CONVOLVES, .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
     .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .scratch = s4d_scratch,
     .run = s4d_run,
 };
