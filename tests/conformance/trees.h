@@ -71,6 +71,13 @@ static const krait_tree krait_trees[] = {
       "first.weight 20 12;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;"
       "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.log_dt 18;3.b.kernel.log_A_real 18 5;"
       "3.b.kernel.A_imag 18 5;3.b.kernel.C 18 5 2;3.b.D 18;last.weight 7 18" },
+    { "facing", 0, 12, 0,               /* diagonal states from both ends, with two heads and as one float and two */
+      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"s4d\":{\"name\":\"a\",\"states\":7,\"copies\":3,\"channels\":2,"
+      "\"bidirectional\":true}},{\"linear\":{\"name\":\"mid\",\"width\":17}},{\"s4d\":{\"name\":\"b\",\"states\":3,"
+      "\"form\":\"minimal\",\"real\":\"softplus\",\"rate\":0.001,\"bidirectional\":true}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
+      "a.kernel.inv_dt 12;a.kernel.A_real 3 7;a.kernel.A_imag 3 7;a.kernel.C 4 12 7 2;a.D 2 12;mid.weight 17 24;"
+      "b.kernel.log_dt 17;b.kernel.log_A_real 17 3;b.kernel.A_imag 17 3;b.kernel.C 2 17 3 2;b.D 17;last.weight 7 17" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"

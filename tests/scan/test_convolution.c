@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/bits.h"
+#include "core/hash.h"
 #include "core/complex.h"
 #include "scan/convolution.h"
 #include "scan/diagonal.h"
@@ -25,6 +26,7 @@ typedef struct bank {
     size_t      rows;
     uint32_t    reach[PANELS];
     kr_diagonal job;
+    const kr_kernels *kernels;
 } bank;
 
 /* ---- a bank ---------------------------------------------------------------------------------------- */
@@ -95,6 +97,7 @@ static bank *bank_of(double radius, size_t rows, uint64_t seed)
     for (size_t i = 0; i < rows * STRIDE; i++)
         b->x[i] = kr_random_unit(&random);
     b->job = (kr_diagonal){ b->a, b->c, b->d, b->x, STRIDE, b->h, b->y, STRIDE, rows, CHANNELS, STATES, 1 };
+    b->kernels = kr_kernels_best();
     fill_truth(b);
     return b;
 }
@@ -120,14 +123,14 @@ static void run_panel(const void *job, size_t panel, const kr_panel_rows *rows, 
     p.h = state;
     p.rows = rows->rows;
     p.channels = panel ? CHANNELS - KR_LANES : KR_LANES;
-    kr_kernels_best()->diagonal(&p);
+    b->kernels->diagonal(&p);
 }
 
 /* ---- three ways on ------------------------------------------------------------------------------------ */
 
 static void convolve(bank *b, size_t from, size_t rows)
 {
-    kr_convolution of = { kr_kernels_best(), run_panel, b, CHANNELS, NUMBERS, 0, b->reach, { 0, NULL, NULL } };
+    kr_convolution of = { b->kernels, run_panel, b, CHANNELS, NUMBERS, 0, b->reach, { 0, NULL, NULL } };
     kr_carve       carve = { 0 };
     kr_convolver   c;
 
@@ -271,6 +274,31 @@ TEST(convolution_is_row_by_row_where_it_must)
     check_recurs(0.9, 3000, 0, 0, INFINITY);
     check_recurs(0.99, 500, 0, 0, -2e20f);
     check_recurs(0.99, 500, 0, 0, NAN);
+}
+
+/* What every machine makes of it: blocks of 256 rows that see one another, and one from a state that stays. */
+TEST(convolution_bits)
+{
+    static const char *const tables[] = { "plain", "avx2", "avx512", "neon", "neon_dot" };
+    static const uint64_t    right[] = { 0x4ed43dada8ac19c7u, 0x27e8763b711af186u };
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (size_t k = 0; k < 2 && kr_kernels_named(tables[i]); k++) {
+            bank    *b = bank_of(k ? 1 : 0.875, 1000, 400);
+            uint64_t hash = KR_HASH_START;
+
+            b->kernels = kr_kernels_named(tables[i]);
+            for (size_t t = 0; t < b->rows * STRIDE; t++)       /* no rounding of libm's in it */
+                b->x[t] = (float)((int)(t * 40503u >> 4 & 1023) - 512) * 0x1p-9f;
+            for (size_t at = 0; at < 2 * ALL; at++)
+                b->a[at] = at / KR_LANES % 4 == 0 ? (k ? 0.8f : 0.625f) : at / KR_LANES % 4 == 1 ? (k ? 0.6f : 0.5f) : 0;
+            convolve(b, 0, b->rows);
+            hash = kr_hash_floats(kr_hash_floats(hash, b->y, b->rows * STRIDE), b->h, ALL);
+            test_note("%s", tables[i]);
+            CHECK_U64(hash, right[k]);
+            bank_free(b);
+        }
+    test_note("%s", "");
 }
 
 TEST(convolution_reaches)
