@@ -241,6 +241,36 @@ static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
     return hash;
 }
 
+/* A spectrum, what it makes of rows, and that added to them: of 8 numbers and of 16, which have no pass of two. */
+static uint64_t selftest_fourier(const kr_kernels *k, uint64_t hash)
+{
+    enum { LENGTH = 8, CHANNELS = 13, STRIDE = 2 * CHANNELS };
+    float      twiddles[6 * LENGTH], angles[2 * LENGTH], x[2 * LENGTH * STRIDE], y[LENGTH * STRIDE];
+    float      work[4 * LENGTH * KR_LANES], spectrum[4 * LENGTH * KR_LANES];
+    kr_fourier p = { twiddles, angles, 1, LENGTH, 0, CHANNELS, x, NULL, STRIDE, 0, spectrum, NULL, y, STRIDE, 0 };
+
+    selftest_fill(twiddles, 6 * LENGTH, 18);
+    selftest_fill(angles, 2 * LENGTH, 19);
+    selftest_fill(x, 2 * LENGTH * STRIDE, 20);
+    for (size_t i = 0; i < LENGTH * STRIDE; i++)
+        y[i] = x[i];
+    for (; p.pairs < 2; p.pairs++) {
+        kr_fourier block = p;
+
+        k->fourier(&p);
+        hash = kr_hash_floats(hash, spectrum, (size_t)(p.pairs ? 4 : 2) * LENGTH * KR_LANES);
+        block.work = work;
+        block.spectrum = spectrum;
+        block.x = x + LENGTH * STRIDE;
+        block.rows = LENGTH - 1;
+        for (; block.add < 2; block.add++) {
+            k->fourier(&block);
+            hash = kr_hash_floats(hash, y, LENGTH * STRIDE);
+        }
+    }
+    return hash;
+}
+
 static uint64_t selftest_rows(const kr_kernels *k, uint64_t hash)
 {
     float   x[2 * ST_WIDTH], w[ST_WIDTH], y[2 * ST_WIDTH];
@@ -285,6 +315,7 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
+    hash = selftest_fourier(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;

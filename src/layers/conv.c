@@ -55,10 +55,10 @@ static void conv_episode(const conv_job *run, const kr_share *share, float *wind
     kr_window_push(window + c, p->taps - 1, stride, x, width, to - from, share->to - c);
 }
 
-static void conv_forget(const conv *p, const kr_share *share, float *window, size_t stride)
+static void conv_forget(const kr_layer *layer, const kr_share *share, float *window, size_t stride)
 {
-    for (size_t i = 0; i + 1 < p->taps; i++)
-        memset(window + i * stride + share->from, 0, kr_pad16(share->to - share->from) * sizeof *window);
+    for (size_t i = 0; i + 1 < ((const conv *)layer->params)->taps; i++)
+        kr_layer_begin(layer, window, i * stride + share->from, kr_pad16(share->to - share->from));
 }
 
 static void conv_task(void *argument, size_t task)
@@ -74,7 +74,7 @@ static void conv_task(void *argument, size_t task)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                conv_forget(run->layer->params, &share, window, kr_pad16(in->width));
+                conv_forget(run->layer, &share, window, kr_pad16(in->width));
             conv_episode(run, &share, window, from, to);
         }
     }

@@ -13,7 +13,7 @@
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
  */
-#include "layers/layer.h"
+#include "layers/convolve.h"
 #include "layers/share.h"
 #include "scan/diagonal.h"
 
@@ -38,8 +38,10 @@ typedef struct s4d {
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
     const float *d;             /* [heads][width] */
+    const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
-    float       *a, *power, *read;
+    float       *a, *power, *read, *start;
+    uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     float       *skip;          /* d for all channels, or NULL: d is */
     int          precise;
 } s4d;
@@ -116,6 +118,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
         wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
+    wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
@@ -131,8 +135,8 @@ static double s4d_transformed(int transform, double x)
     }
 }
 
-/* A state of a channel: what it is multiplied with, and what of it is read. */
-typedef struct s4d_pole { kr_complex a, read; } s4d_pole;
+/* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
+typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 
 static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
 {
@@ -152,14 +156,18 @@ static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
     below = kr_complex_subtract(one, half);
     if (p->discretization == S4D_ZOH) {
         pole.a = kr_complex_exp(z);
-        pole.read = kr_complex_scale(kr_complex_exprel(z), 2 * dt);
+        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
-        pole.read = kr_complex_divide(kr_complex_of(2 * dt, 0), below);
+        pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
     }
-    pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)c[0], (double)c[1]));
-    if (b)
-        pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)b[0], (double)b[1]));
+    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, 2), kr_complex_of((double)c[0], (double)c[1]));
+    if (b) {
+        kr_complex given_b = kr_complex_of((double)b[0], (double)b[1]);
+
+        pole.read = kr_complex_multiply(pole.read, given_b);
+        pole.b = kr_complex_multiply(pole.b, given_b);
+    }
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
@@ -185,9 +193,21 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     read[KR_LANES] = (float)-pole.read.im;
     if (!p->precise)
         held = kr_complex_of((double)a[0], (double)a[KR_LANES]);
+    kr_convolution_extend(&p->reach[channel / KR_LANES], kr_complex_magnitude(held));
     held = kr_complex_power(held, kr_diagonal_segment(p->states));
     s4d_split(held.re, power);
     s4d_split(held.im, power + KR_LANES);
+}
+
+/* The official state has b in it, h is without. */
+static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
+{
+    const float *given = p->initial + 2 * (from * p->states + n);
+    float       *to = p->start + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+    kr_complex   h = kr_complex_divide(kr_complex_of((double)given[0], (double)given[1]), b);
+
+    to[0] = kr_flush((float)h.re);
+    to[KR_LANES] = kr_flush((float)h.im);
 }
 
 static void s4d_prepare(kr_layer *layer, kr_carve *carve)
@@ -198,22 +218,39 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->start = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     if (p->tile > 1)
         p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
+    for (size_t i = 0; i < numbers / KR_LANES; i++)
+        p->reach[i] = 1;
     for (size_t c = 0; p->skip && c < channels; c++)
         p->skip[c] = p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)];
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
+    memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
             p->precise |= kr_complex_magnitude(s4d_pole_of(layer, c, n).a) > 1 - S4D_PRECISE;
     for (size_t c = 0; c < channels; c++)
-        for (size_t n = 0; n < p->states; n++)
-            s4d_put(p, c, n, s4d_pole_of(layer, c, n));
+        for (size_t n = 0; n < p->states; n++) {
+            s4d_pole pole = s4d_pole_of(layer, c, n);
+
+            s4d_put(p, c, n, pole);
+            if (p->initial)
+                s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
+        }
+}
+
+static const float *s4d_start(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return p->initial ? p->start : NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
@@ -230,6 +267,14 @@ typedef struct s4d_room {
     float *summaries;           /* of a scan's segments */
 } s4d_room;
 
+static kr_convolution s4d_convolution(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return (kr_convolution){ .channels = layer->out_width,
+                             .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
+}
+
 static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 {
     const s4d *p = layer->params;
@@ -243,7 +288,10 @@ static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 
 static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    kr_convolution of = s4d_convolution(layer);
+
     s4d_take(layer, most->rows, carve);
+    kr_convolve_scratch(&of, most, carve);
 }
 
 /* A run, and how its tasks share it. */
@@ -272,6 +320,31 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
         run->context->kernels->diagonal(&job);
 }
 
+/* Of a panel, for a convolution. */
+static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, float *h)
+{
+    static const float zeros[KR_LANES] = { 0 };
+    const s4d_job *run = job;
+    const s4d     *p = run->layer->params;
+    size_t         c = panel * KR_LANES;
+    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+                            rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
+                            rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
+
+    run->context->kernels->diagonal(&part);
+}
+
+static void s4d_convolve(s4d_job *run, kr_context *context, uint64_t work)
+{
+    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, run->layer->out_width, run->layer->out_width,
+                        0, work };
+
+    job.of.run = s4d_panel;
+    job.of.job = run;
+    job.of.kernels = context->kernels;
+    kr_convolve_run(run->layer, context, run->in, &job);
+}
+
 static void s4d_lanes(const s4d_job *run, const kr_share *share)
 {
     const kr_rows *in = run->in;
@@ -284,7 +357,7 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share->from * numbers, 0, kr_pad16(share->to - share->from) * numbers * sizeof *h);
+                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
             s4d_episode(run, share, h, from, to);
         }
     }
@@ -318,7 +391,9 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
         s4d_spread(&job, rows, p->heads);
         job.u = job.room.u;
     }
-    if (context->mode == KRAIT_SCAN)
+    if (context->mode == KRAIT_CONVOLUTION)
+        s4d_convolve(&job, context, work);
+    else if (context->mode == KRAIT_SCAN)
         s4d_lanes(&job, &(kr_share){ 0, in->lanes, 0, width });
     else
         kr_tasks_run(&context->tasks, s4d_task, &job, job.shares.channels * job.shares.lanes);
@@ -326,7 +401,7 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 
 extern const kr_layer_type kr_layer_s4d;
 const kr_layer_type kr_layer_s4d = {
-    .name = "s4d", .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
-    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .scratch = s4d_scratch,
+    .name = "s4d", .flags = KR_CONVOLVES, .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
+    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .start = s4d_start, .scratch = s4d_scratch,
     .run = s4d_run,
 };

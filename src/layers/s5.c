@@ -66,6 +66,7 @@ static void s5_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_pairs(wants, "C", KR_AT(s5, c), width, p->half == S5_ALL ? states : 2 * states);
     kr_want_floats(wants, "D", KR_AT(s5, lti.d), width, 1);
     kr_want_floats(wants, "log_step", KR_AT(s5, log_step), states, 0);
+    kr_lti_want_initial(wants, KR_AT(s5, lti.initial), states);
 }
 
 static kr_complex s5_lambda(const s5 *p, size_t state)
@@ -131,6 +132,7 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_s5;
 const kr_layer_type kr_layer_s5 = {
-    .name = "s5", .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape, .weights = s5_weights,
-    .prepare = s5_prepare, .memory = kr_lti_memory, .scratch = kr_lti_scratch, .run = kr_lti_run,
+    .name = "s5", .flags = KR_LTI_FLAGS, .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape,
+    .weights = s5_weights, .prepare = s5_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
+    .scratch = kr_lti_scratch, .run = kr_lti_run,
 };

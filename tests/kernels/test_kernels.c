@@ -489,6 +489,54 @@ TEST(kernels_turn_equals_plain)
     with_tables(check_turn);
 }
 
+/* A spectrum and two blocks of rows, the second in part, with what was there and without. */
+static void compare_fourier(const kr_kernels *k, kr_random *random, size_t length, size_t channels, int pairs)
+{
+    size_t     width = channels * (pairs ? 2 : 1), stride = width + 3, rows = length - length / 3;
+    size_t     numbers = (pairs ? 64 : 32) * length, count = (length + rows) * stride;
+    float     *twiddles = floats(random, 6 * length, 0), *angles = floats(random, 4 * length, 0);
+    float     *x = floats(random, count, 0), *y = floats(random, count, 0), *y2 = copy_of(y, count);
+    float     *spectrum = floats(random, numbers, 0), *spectrum2 = copy_of(spectrum, numbers);
+    float     *work = floats(random, numbers, 0);
+    kr_fourier p = { twiddles, angles, 2, length, pairs, channels, x, NULL, stride, 0, spectrum, NULL, NULL, stride, 0 };
+
+    k->fourier(&p);
+    p.work = spectrum2;
+    kr_kernels_plain.fourier(&p);
+    test_note("%s: %zu rows of %zu channels, pairs %d", k->name, length, channels, pairs);
+    CHECK(equal(spectrum, spectrum2, numbers));
+    p.work = work;
+    p.spectrum = spectrum;
+    for (p.add = 0; p.add < 2; p.add++) {
+        p.before = p.add ? x : NULL;
+        p.x = p.add ? x + length * stride : x;
+        p.rows = p.add ? rows : length;
+        p.y = p.add ? y + length * stride : y;
+        k->fourier(&p);
+        p.y = p.add ? y2 + length * stride : y2;
+        kr_kernels_plain.fourier(&p);
+    }
+    CHECK(equal(y, y2, count));
+    test_note("%s", "");
+    release(twiddles), release(angles), release(x), release(y), release(y2), release(spectrum), release(spectrum2);
+    release(work);
+}
+
+static void check_fourier(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(13);
+
+    for (size_t channels = 1; channels <= 16; channels++)
+        for (int pairs = 0; pairs < 2; pairs++)
+            for (size_t length = channels % 5 == 1 ? 2 : 64; length <= (channels % 5 == 1 ? 2048 : 128); length *= 2)
+                compare_fourier(k, &random, length, channels, pairs);
+}
+
+TEST(kernels_fourier_equals_plain)
+{
+    with_tables(check_fourier);
+}
+
 TEST(kernels_liquid_equals_plain)
 {
     with_tables(check_liquid);

@@ -130,6 +130,20 @@ static void wrong_turned(const kr_turn *p)
         spoil(p->x + 1);
 }
 
+static void wrong_spectrum(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (!p->spectrum && !p->pairs)
+        spoil(p->work + 1);
+}
+
+static void wrong_fourier(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (p->spectrum && p->pairs)
+        spoil(p->y);
+}
+
 static void wrong_liquid(const kr_turn *p, int alone)
 {
     kr_kernels_plain.liquid(p, alone);
@@ -248,6 +262,8 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(turn, wrong_turn);
     MUST_FAIL(turn, wrong_turned);
+    MUST_FAIL(fourier, wrong_spectrum);
+    MUST_FAIL(fourier, wrong_fourier);
     MUST_FAIL(liquid, wrong_liquid);
     MUST_FAIL(liquid, wrong_alone);
     MUST_FAIL(rms_norm, wrong_rms_norm);

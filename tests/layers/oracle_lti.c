@@ -9,6 +9,13 @@
 /* A complex state: modulus and angle of a; what B and C are multiplied with. */
 typedef struct pole { double modulus, angle, b_re, b_im, c; } pole;
 
+/* initial: what states are at the beginning. */
+static void want_initial(layer *l, size_t states)
+{
+    if (oracle_option_text(l, "initial"))
+        want(l, "initial_state", -2, 2, states, 2, 0);
+}
+
 /* ---- parameters ------------------------------------------------------------------------ */
 
 /* Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for. */
@@ -30,6 +37,7 @@ void s5_shape(layer *l)
     want(l, "log_step", slow ? -9 : -3, slow ? -6 : 0.5, p, 1, 0);
     if (!oracle_option_text(l, "no_d"))
         want(l, "D", -1, 1, l->in, 0, 0);
+    want_initial(l, p);
 }
 
 void lru_shape(layer *l)
@@ -47,6 +55,7 @@ void lru_shape(layer *l)
     want(l, "C_im", -0.5, 0.5, l->in, n, 0);
     if (!oracle_option_text(l, "no_d"))
         want(l, "D", -1, 1, l->in, 0, 0);
+    want_initial(l, n);
 }
 
 static double s5_at(const layer *l, const char *slot, size_t i)
@@ -124,19 +133,24 @@ static void drive(const layer *l, const pole *p, const oracle_rows *in, size_t t
     }
 }
 
+/* (re, im) += a^n v */
+static void add_turned(const pole *p, size_t n, const number v[2], number *re, number *im)
+{
+    double size = pow(p->modulus, (double)n), e = HALF_UNIT * (1 + 3 * (double)n) * size;
+    number a_re = { size * cos((double)n * p->angle), e }, a_im = { size * sin((double)n * p->angle), e };
+
+    add_to(re, times(a_re, v[0]));
+    add_to(re, times(exact(-1), times(a_im, v[1])));
+    add_to(im, times(a_re, v[1]));
+    add_to(im, times(a_im, v[0]));
+}
+
 /* x[t] = sum over s <= t of a^(t - s) v[s] */
 static void multiplied_out(const pole *p, const number *v, size_t t, number *re, number *im)
 {
     *re = *im = exact(0);
-    for (size_t s = t + 1; s-- > 0;) {
-        double n = (double)(t - s), size = pow(p->modulus, n), e = HALF_UNIT * (1 + 3 * n) * size;
-        number a_re = { size * cos(n * p->angle), e }, a_im = { size * sin(n * p->angle), e };
-
-        add_to(re, times(a_re, v[2 * s]));
-        add_to(re, times(exact(-1), times(a_im, v[2 * s + 1])));
-        add_to(im, times(a_re, v[2 * s + 1]));
-        add_to(im, times(a_im, v[2 * s]));
-    }
+    for (size_t s = t + 1; s-- > 0;)
+        add_turned(p, t - s, v + 2 * s, re, im);
 }
 
 /* x = (a + v) x + v */
@@ -158,10 +172,13 @@ static void liquid_row(const pole *p, const number *v, number *re, number *im)
 static void add_state(const layer *l, const pole *p, const oracle_rows *in, size_t i, number *out)
 {
     const weight *pairs = get_weight(l, "C"), *real = get_weight(l, "C_re"), *other = get_weight(l, "C_im");
+    const weight *initial = get_weight(l, "initial_state");
     int           liquid = option_is(l, "liquid", "true"), halves = pairs && pairs->shape[1] > size_option(l, "states", 0);
     size_t        columns = size_option(l, "states", 0) * (halves ? 2 : 1);
     size_t        column = i + (option_is(l, "half", "second") ? columns / 2 : 0);
-    number       *v = room(2 * in->count), re = { 0, 0 }, im = { 0, 0 };
+    number       *v = room(2 * in->count), start[2];
+    number        re = start[0] = exact(initial ? initial->data[2 * i] : 0);
+    number        im = start[1] = exact(initial ? initial->data[2 * i + 1] : 0);
 
     for (size_t t = 0; t < in->count; t++) {
         drive(l, p, in, t, i, &v[2 * t], &v[2 * t + 1]);
@@ -169,6 +186,8 @@ static void add_state(const layer *l, const pole *p, const oracle_rows *in, size
             liquid_row(p, v + 2 * t, &re, &im);
         else
             multiplied_out(p, v, t, &re, &im);
+        if (initial && !liquid)
+            add_turned(p, t + 1, start, &re, &im);
         re.e = apart(re.e, fmin(FLUSHED, fabs(re.v)));
         im.e = apart(im.e, fmin(FLUSHED, fabs(im.v)));
         for (size_t h = 0; h < l->in; h++) {

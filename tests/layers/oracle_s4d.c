@@ -8,7 +8,7 @@
 #define FLUSHED   0x1p-100          /* parts of states below it become zero */
 
 /* One state of one channel: a = radius e^(i angle), and what is read of a^l. */
-typedef struct pole { double radius, angle, re, im; } pole;
+typedef struct pole { double radius, angle, re, im, start_re, start_im; } pole;
 
 /* State t without b: its parts, their error. */
 typedef struct held { double re, im, size, e; } held;
@@ -61,6 +61,8 @@ void s4d_shape(layer *l)
     if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
         want(l, slot(l, ENTER), -1, 1, copies, n, 2);
     want(l, "D", -1, 1, heads, rows, 0);
+    if (oracle_option_text(l, "initial"))
+        want(l, "initial_state", -2, 2, rows, n, 2);
 }
 
 static double through(const layer *l, const char *name, const char *fallback, double x)
@@ -72,6 +74,20 @@ static double through(const layer *l, const char *name, const char *fallback, do
            : strcmp(kind, "relu") == 0    ? fmax(x, 0) + 1e-4
            : strcmp(kind, "sigmoid") == 0 ? 1 / (1 + exp(-x))
            : strcmp(kind, "softplus") == 0 ? log1p(exp(x)) : x;
+}
+
+/* The state at the beginning over b = (u, v). */
+static void set_start(const layer *l, size_t at, double u, double v, pole *p)
+{
+    const weight *initial = get_weight(l, "initial_state");
+
+    p->start_re = p->start_im = 0;
+    if (initial) {
+        double re = initial->data[at], im = initial->data[at + 1];
+
+        p->start_re = (re * u + im * v) / (u * u + v * v);
+        p->start_im = (im * u - re * v) / (u * u + v * v);
+    }
 }
 
 static pole pole_of(const layer *l, size_t k, size_t n)
@@ -105,6 +121,7 @@ static pole pole_of(const layer *l, size_t k, size_t n)
         r = (u * x + v * y) / square, i = (v * x - u * y) / square;
     }
     u = r * b_re - i * b_im, v = r * b_im + i * b_re;
+    set_start(l, (h * states + n) * 2, u, v, &p);
     p.re = 2 * (u * c_re - v * c_im), p.im = 2 * (u * c_im + v * c_re);
     if (band > 0 && own * fabs(imag) / (2 * PI) >= band / 2)
         p.re = p.im = 0;
@@ -115,16 +132,23 @@ static pole pole_of(const layer *l, size_t k, size_t n)
 static held held_at(const pole *p, const number *u, size_t stride, size_t t, const held *before)
 {
     held   h = { 0, 0, 0, 0 };
-    double wandering = 0, drift = 0;
+    double wandering = 0, drift = 0, turn = (double)(t + 1) * p->angle, size;
 
     for (size_t s = 0; s <= t; s++) {
-        double l = (double)(t - s), size = pow(p->radius, l);
+        double l = (double)(t - s);
+
+        size = pow(p->radius, l);
 
         h.re += size * cos(l * p->angle) * u[s * stride].v;
         h.im += size * sin(l * p->angle) * u[s * stride].v;
         wandering = apart(wandering, size * (u[s * stride].e + (s < t ? 2 * HALF_UNIT * before[s].size : 0)));
         drift += s < t ? size * HALF_UNIT * before[s].size : 0;
     }
+    size = pow(p->radius, (double)(t + 1));
+    h.re += size * (cos(turn) * p->start_re - sin(turn) * p->start_im);
+    h.im += size * (cos(turn) * p->start_im + sin(turn) * p->start_re);
+    wandering = apart(wandering, size * 3 * HALF_UNIT * hypot(p->start_re, p->start_im));
+    drift += size * HALF_UNIT * hypot(p->start_re, p->start_im);
     h.size = hypot(h.re, h.im);
     h.e = apart(apart(wandering, drift), 2 * HALF_UNIT * h.size) + fmin(FLUSHED, h.size);
     return h;

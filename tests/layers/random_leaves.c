@@ -192,6 +192,7 @@ static flow write_s4d(writer *w, flow in)
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
+    put(w, "%s", one_in(w, 3) ? " initial" : "");
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
@@ -208,10 +209,10 @@ static flow write_turning(writer *w, flow in)
         return in;
     }
     if (one_in(w, 2))
-        put(w, "lru(states=%zu%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"));
+        put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
-        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " discretization=bilinear"), word_if(w, " conj_sym=false"),
-            word_if(w, " no_d"), word_if(w, " slow"));
+        put(w, "s5(states=%zu%s%s%s%s%s)", states, word_if(w, " discretization=bilinear"),
+            word_if(w, " conj_sym=false"), word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     return in;
 }
 

@@ -138,6 +138,8 @@ const subject_case subject_cases[] = {
     { "s5(states=16 discretization=zoh conj_sym=false no_d)", 0, 16, KRAIT_F32 },
     { "s5(states=35 clip_eigs=true step_rescale=0.5)", 0, 9, KRAIT_F16 },
     { "s5(states=21 slow)", 0, 5, KRAIT_F32 },
+    { "s5(states=19 slow initial)", 0, 3, KRAIT_F32 },
+    { "s5(states=33 discretization=bilinear initial conj_sym=false)", 0, 2, KRAIT_F16 },
     { "s5(states=18 discretization=bilinear conj_sym=true slow step_rescale=0.1)", 0, 3, KRAIT_BF16 },
     { "sequence[linear(width=11 bias), residual[sequence[layer_norm(bias), s5(states=64), activation(kind=gelu_tanh)]], "
       "pool(kind=mean), linear(width=3), log_softmax]", 0, 4, KRAIT_F32 },
@@ -152,6 +154,7 @@ const subject_case subject_cases[] = {
     { "lru(states=17 no_d)", 0, 12, KRAIT_F32 },
     { "lru(states=32)", 0, 5, KRAIT_F16 },
     { "residual[lru(states=40 slow)]", 0, 8, KRAIT_F32 },
+    { "sequence[lru(states=20 initial), lru(states=4), lru(states=18 initial slow no_d)]", 0, 2, KRAIT_F32 },
     { "selective_scan(inner=1 states=1)", 0, 5, KRAIT_F32 },
     { "selective_scan(inner=17 states=5 dt_bias)", 0, 61, KRAIT_F32 },
     { "selective_scan(inner=32 states=4 groups=2 gate=false plain_a)", 0, 80, KRAIT_F32 },
@@ -167,6 +170,8 @@ const subject_case subject_cases[] = {
     { "s4d(slow states=6 with_b discretization=bilinear copies=4 step=softplus real=relu)", 0, 12, KRAIT_F32 },
     { "s4d(channels=2 states=3 form=minimal)", 0, 18, KRAIT_F16 },
     { "s4d(slow channels=3 states=8 with_b tied=false fast=true rate=0.5)", 0, 5, KRAIT_F32 },
+    { "s4d(states=4 initial with_b)", 0, 18, KRAIT_F32 },
+    { "s4d(states=3 slow channels=2 initial form=minimal discretization=bilinear)", 0, 9, KRAIT_BF16 },
     { "s4d(states=4 bandlimit=0.3 real=sigmoid imag=exp rate=2)", 0, 33, KRAIT_BF16 },
     { "s4d(states=2 imag=softplus step=sigmoid real=none form=minimal discretization=bilinear copies=1)", 0, 16,
       KRAIT_F32 },
@@ -223,6 +228,8 @@ const subject_case subject_cases[] = {
     { "2x2 over(axis=grid)[sequence[linear(width=3), mamba1(inner=4 states=2 rank=1), "
       "pool(kind=last)]]", 0, 2, KRAIT_F32 },
     { "3x2 over(axis=steps)[sequence[linear(width=6), pool(kind=mean)]]", 0, 4, KRAIT_F32 },
+    { "2x3 sequence[over(axis=steps)[sequence[conv(taps=2), s5(states=5 initial)]], over(axis=rows)[lru(states=17 "
+      "initial)], over(axis=steps)[s4d(states=2 initial)]]", 0, 2, KRAIT_F32 },
     { "3x4 over(axis=grid)[branches[conv(taps=3), reverse[conv(taps=3 bias)], "
       "permute(order=0:4:8:1:5:9:2:6:10:3:7:11)[mamba1(inner=4 states=3 rank=1)], "
       "reverse[permute(order=11:7:3:10:6:2:9:5:1:8:4:0)[conv(taps=2)]]]]", 0, 3, KRAIT_F32 },
@@ -247,6 +254,7 @@ const subject_case subject_cases[] = {
       KRAIT_F32 },
     { "reverse[sequence[insert(at=last rows=2), mamba1(inner=6 states=2 rank=2), "
       "reverse[mamba1(inner=6 states=2 rank=2)]]]", 0, 5, KRAIT_F32 },
+    { "reverse[sequence[s4d(states=2 initial), residual[s5(states=17 initial)]]]", 0, 3, KRAIT_F32 },
     { "insert(at=first)", 0, 3, KRAIT_F32 },
     { "insert(at=middle rows=3)", 0, 17, KRAIT_F16 },
     { "sequence[insert(at=last rows=2), conv(taps=4)]", 0, 4, KRAIT_F32 },
