@@ -172,6 +172,8 @@ typedef struct kr_kernels {
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
     void (*turn)(const kr_turn *p);
     void (*fourier)(const kr_fourier *p);
+    /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */
+    void (*liquid)(const kr_turn *p, int alone);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

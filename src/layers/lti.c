@@ -7,6 +7,7 @@
 #include "kernels/pack.h"
 #include "layers/convolve.h"
 #include "layers/share.h"
+#include "scan/liquid.h"
 #include "scan/turning.h"
 
 /* A float's rounding of a coefficient costs 2^-24 / (1 - |a|) of a state: below this one float is too few. */
@@ -159,7 +160,8 @@ static lti_job lti_take(const kr_layer *layer, size_t rows, kr_carve *carve)
     job.x = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.v = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.skipped = kr_carve_floats(carve, job.p->d ? rows : 0, layer->in_width);
-    job.summaries = kr_turning_take(rows, job.p->states, carve);
+    job.summaries = job.p->liquid ? kr_liquid_take(rows, job.p->states, carve)
+                                  : kr_turning_take(rows, job.p->states, carve);
     return job;
 }
 
@@ -203,6 +205,22 @@ static void lti_convolve(lti_job *job, kr_context *context, size_t rows)
     kr_convolve_run(job->layer, context, job->in, &convolve);
 }
 
+static void lti_rows(const lti_job *job, const kr_turn *turn)
+{
+    const kr_lti     *p = job->p;
+    const kr_kernels *kernels = job->context->kernels;
+    int               scan = job->context->mode == KRAIT_SCAN;
+
+    if (scan && p->liquid)
+        kr_liquid_scan(kernels, turn, &job->context->tasks, job->summaries);
+    else if (scan)
+        kr_turning_scan(kernels, turn, p->power, &job->context->tasks, job->summaries);
+    else if (p->liquid)
+        kernels->liquid(turn, 0);
+    else
+        kernels->turn(turn);
+}
+
 /* The states of the share, lane by lane and episode by episode. */
 static void lti_lanes(const lti_job *job, const kr_share *share)
 {
@@ -222,10 +240,7 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
             turn.rows = to - from;
             if (in->reset && in->reset[from])
                 kr_layer_begin(job->layer, state - 2 * share->from, 2 * share->from, kr_pad16(count) * 2);
-            if (job->context->mode == KRAIT_SCAN)
-                kr_turning_scan(job->context->kernels, &turn, p->power, &job->context->tasks, job->summaries);
-            else
-                job->context->kernels->turn(&turn);
+            lti_rows(job, &turn);
         }
     }
 }
@@ -267,7 +282,7 @@ void kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, k
     size_t  rows = kr_rows_count(in);
     lti_job job = lti_take(layer, rows, &context->scratch);
     size_t  wide = 2 * job.p->states;
-    int     convolve = context->mode == KRAIT_CONVOLUTION;
+    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid;
 
     if (rows == 0)
         return;

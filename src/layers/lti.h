@@ -18,6 +18,7 @@ typedef struct kr_lti {
     size_t       states;
     const float *d;             /* [width] or NULL */
     float       *a, *power;     /* as kr_turn's a; power: a to the KR_TURNING_ROWS */
+    int          liquid;        /* x = a x + B u (x + 1) */
     int          low;           /* some a is so close to the unit circle that a float is too short for it */
     uint32_t    *reach;         /* of every 16 states: kr_convolution */
     kr_matrix    b, c;

@@ -8,7 +8,8 @@
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
- * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1.  Here b goes into C, so that h is that of
+ * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
+ * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
  */
@@ -23,16 +24,16 @@
 #define S4D_PI      3.14159265358979323846
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
-enum { S4D_FULL, S4D_MINIMAL };
+enum { S4D_FULL, S4D_MINIMAL, S4D_H3 };
 enum { S4D_ZOH, S4D_BILINEAR };
 enum { S4D_EXP, S4D_NONE, S4D_RELU, S4D_SIGMOID, S4D_SOFTPLUS };
 
 typedef struct s4d {
-    size_t       states, heads, copies;
+    size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
     int          tied, fast;
     float        rate, bandlimit;
-    const float *dt;            /* [width], or [width][states] */
+    const float *dt;            /* [width], or [width][states]; here and below width without the tile */
     const float *a_real, *a_imag;       /* [copies][states] */
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
@@ -41,10 +42,11 @@ typedef struct s4d {
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
+    float       *skip;          /* d for all channels, or NULL: d is */
     int          precise;
 } s4d;
 
-static const char *const s4d_forms[] = { "full", "minimal", NULL };
+static const char *const s4d_forms[] = { "full", "minimal", "h3", NULL };
 static const char *const s4d_discretizations[] = { "zoh", "bilinear", NULL };
 static const char *const s4d_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
 
@@ -52,6 +54,7 @@ static const kr_option s4d_options[] = {
     { "states",   KR_COUNT,  KR_AT(s4d, states), 1, KR_MOST_STATES, 32, NULL },
     { "channels", KR_COUNT,  KR_AT(s4d, heads),  1, 4096, 1, NULL },
     { "copies",   KR_COUNT,  KR_AT(s4d, copies), 0, KR_MOST_WIDTH, 0, NULL },
+    { "tile",     KR_COUNT | KR_LATE, KR_AT(s4d, tile), 1, KR_MOST_WIDTH, 1, NULL },
     { "form",     KR_CHOICE, KR_AT(s4d, form),   0, 0, S4D_FULL, s4d_forms },
     { "discretization", KR_CHOICE, KR_AT(s4d, discretization), 0, 0, S4D_ZOH, s4d_discretizations },
     { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, S4D_EXP, s4d_transforms },
@@ -64,20 +67,29 @@ static const kr_option s4d_options[] = {
     { 0 }
 };
 
+/* Channels that the tensors have. */
+static size_t s4d_width(const kr_layer *layer)
+{
+    return layer->in_width / ((const s4d *)layer->params)->tile;
+}
+
 static size_t s4d_copies(const kr_layer *layer)
 {
     const s4d *p = layer->params;
 
-    return p->copies ? p->copies : layer->in_width;
+    return p->copies ? p->copies : s4d_width(layer);
 }
 
 static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 {
     const s4d *p = layer->params;
 
-    if (layer->in_width % s4d_copies(layer) != 0)
+    if (layer->in_width % p->tile != 0)
+        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: a tile of %zu for %zu channels", layer->path,
+                       p->tile, layer->in_width);
+    if (s4d_width(layer) % s4d_copies(layer) != 0)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu copies of A for %zu channels", layer->path,
-                       p->copies, layer->in_width);
+                       p->copies, s4d_width(layer));
     if ((double)layer->in_width * (double)p->heads > KR_MOST_WIDTH)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
@@ -87,18 +99,23 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 
 static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 {
+    static const struct { const char *dt, *a_real, *a_imag, *b, *c; } names[] = {
+        { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.B", "kernel.C" },
+        { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", NULL, "kernel.C" },
+        { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B",
+          "kernel.kernel.C" },
+    };
     const s4d *p = layer->params;
-    int        full = p->form == S4D_FULL;
-    size_t     width = layer->in_width, copies = s4d_copies(layer);
+    size_t     width = s4d_width(layer), copies = s4d_copies(layer);
     uint64_t   c[4] = { p->heads, width, p->states, 2 }, b[4] = { copies, p->states, 2 };
 
-    kr_want_table(wants, full ? "kernel.inv_dt" : "kernel.log_dt", KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
-    kr_want_table(wants, full ? "kernel.A_real" : "kernel.log_A_real", KR_AT(s4d, a_real), copies, p->states);
-    kr_want_table(wants, "kernel.A_imag", KR_AT(s4d, a_imag), copies, p->states);
-    kr_want_array(wants, "kernel.C", KR_AT(s4d, c), c, 4);
-    if (full) {
-        kr_want_array(wants, "kernel.B", KR_AT(s4d, b), b, 3);
-        wants->list[wants->count - 1].optional = 1;
+    kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
+    kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
+    kr_want_table(wants, names[p->form].a_imag, KR_AT(s4d, a_imag), copies, p->states);
+    kr_want_array(wants, names[p->form].c, KR_AT(s4d, c), c, 4);
+    if (names[p->form].b) {
+        kr_want_array(wants, names[p->form].b, KR_AT(s4d, b), b, 3);
+        wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
     kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
@@ -124,14 +141,15 @@ typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d *p = layer->params;
-    size_t     from = channel % layer->in_width, at = from % s4d_copies(layer) * p->states + n;
+    size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
+    size_t     at = from % s4d_copies(layer) * p->states + n;
     double     given = (double)p->dt[p->tied ? from : from * p->states + n];
     double     own = s4d_transformed(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
     double     imag = s4d_transformed(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
     kr_complex z = kr_complex_of(-dt * s4d_transformed(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
-    const float *c = p->c + (channel * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
+    const float *c = p->c + ((head * width + from) * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
     s4d_pole     pole;
 
     half = kr_complex_scale(z, 0.5);
@@ -202,10 +220,14 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
     p->start = kr_carve_floats(carve, numbers, 2 * p->states);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
+    if (p->tile > 1)
+        p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
+    for (size_t c = 0; p->skip && c < channels; c++)
+        p->skip[c] = p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)];
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
@@ -220,7 +242,7 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
 
             s4d_put(p, c, n, pole);
             if (p->initial)
-                s4d_put_start(p, c, c % layer->in_width, n, pole.b);
+                s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
         }
 }
 
@@ -288,7 +310,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, (p->skip ? p->skip : p->d) + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 

@@ -424,7 +424,18 @@ TEST(kernels_diagonal_equals_plain)
     with_tables(check_diagonal);
 }
 
-static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, size_t rows, int low, int odd)
+/* x = a x + v and what a liquid system makes of v. */
+enum { TURN, LIQUID, LIQUID_ALONE, TURN_FORMS };
+
+static void run_turn(const kr_kernels *k, const kr_turn *p, int form)
+{
+    if (form == TURN)
+        k->turn(p);
+    else
+        k->liquid(p, form == LIQUID_ALONE);
+}
+
+static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, size_t rows, int low, int odd, int form)
 {
     size_t  stride = 2 * states + 3, count = rows * stride, memory = 2 * kr_pad16(states);
     float  *a = floats(random, 2 * memory, odd), *x = floats(random, memory, odd), *x2 = copy_of(x, memory);
@@ -437,15 +448,15 @@ static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, 
         a[i] = i % 64 < 16 ? (i % 2 ? -1.0f : 1.0f) : 0.0f;
     for (size_t i = 0; rows == 1 && i < count; i++)
         v[i] = out[i] = 0;
-    k->turn(&p);
+    run_turn(k, &p, form);
     p.x = none;
     p.v = v;
     p.out = NULL;
-    k->turn(&p);
+    run_turn(k, &p, form);
     p.x = x2;
     p.out = v;
-    kr_kernels_plain.turn(&p);
-    test_note("%s: %zu complex states, %zu rows, low parts %d", k->name, states, rows, low);
+    run_turn(&kr_kernels_plain, &p, form);
+    test_note("%s: %zu complex states, %zu rows, low parts %d, form %d", k->name, states, rows, low, form);
     CHECK(equal(out, v, count));
     CHECK(equal(x, x2, memory));
     CHECK(equal(none, x2, memory));
@@ -460,7 +471,17 @@ static void check_turn(const kr_kernels *k)
     for (size_t states = 1; states <= 83; states += states < 40 ? 1 : 6)
         for (size_t rows = 1; rows <= 9; rows += 4)
             for (int i = 0; i < 4; i++)
-                compare_turn(k, &random, states, rows, i % 2, i / 2);
+                compare_turn(k, &random, states, rows, i % 2, i / 2, TURN);
+}
+
+static void check_liquid(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(17);
+
+    for (size_t states = 1; states <= 83; states += states < 40 ? 1 : 6)
+        for (size_t rows = 1; rows <= 9; rows += 4)
+            for (int i = 0; i < 8; i++)
+                compare_turn(k, &random, states, rows, i % 2, i / 2 % 2, i < 4 ? LIQUID : LIQUID_ALONE);
 }
 
 TEST(kernels_turn_equals_plain)
@@ -514,6 +535,11 @@ static void check_fourier(const kr_kernels *k)
 TEST(kernels_fourier_equals_plain)
 {
     with_tables(check_fourier);
+}
+
+TEST(kernels_liquid_equals_plain)
+{
+    with_tables(check_liquid);
 }
 
 /* Without weights, in place: what weights of 1 give. */

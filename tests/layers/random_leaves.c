@@ -166,6 +166,22 @@ static flow write_selective_scan(writer *w, flow in)
     return with_width(in, inner);
 }
 
+/* Heads with a matrix of states each, around whose products stands what the rest of H3 is. */
+static flow write_h3(writer *w, flow in)
+{
+    size_t size = 1 + below(w, 3), width = size * (1 + below(w, 5));
+
+    put(w, "sequence[branches(merge=concatenate)[");
+    write_linear(w, in, width);
+    put(w, ", sequence[branches(merge=concatenate)[sequence[");
+    write_linear(w, in, width);
+    put(w, ", shift(states=%zu%s)], ", 1 + below(w, 6), word_if(w, " no_d"));
+    write_linear(w, in, width);
+    put(w, "], outer(head_dim=%zu), s4d(form=h3 states=%zu tile=%zu%s)]], contract(head_dim=%zu)]", size, 1 + below(w, 4),
+        size * size, word_if(w, " discretization=bilinear"), size);
+    return with_width(in, width);
+}
+
 /* One width in, perhaps several times as much out. */
 static flow write_s4d(writer *w, flow in)
 {
@@ -187,6 +203,11 @@ static flow write_turning(writer *w, flow in)
 {
     size_t states = 1 + below(w, 20);
 
+    if (one_in(w, 3)) {
+        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " lambda=pairs"), word_if(w, " liquid=true"),
+            one_in(w, 2) ? one_in(w, 2) ? " half=first" : " half=second" : "", word_if(w, " bandlimit=0.1"));
+        return in;
+    }
     if (one_in(w, 2))
         put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
@@ -225,7 +246,7 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        return one_in(w, 3) ? write_h3(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);
