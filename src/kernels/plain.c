@@ -244,6 +244,75 @@ static void plain_diagonal_combine(float *end, const float *a, const float *befo
             plain_rotate(a + i, before + i, end[i], end[i + KR_LANES], 1, end + i);
 }
 
+/* What a state that is now (re, im) adds to the sums of the next row. */
+KR_INLINE void plain_rank_sums(const float *w, float re, float im, size_t rank, int precise, float *sums)
+{
+    sums[0] = kr_fma(w[KR_RANK_Q * KR_LANES], re, sums[0]);
+    for (size_t r = 1; r < rank; r++) {
+        const float *q = w + kr_rank_q(rank, r) * KR_LANES;
+
+        if (precise)
+            sums[r] = kr_fma(q[3 * KR_LANES], im, kr_fma(q[2 * KR_LANES], re, sums[r]));
+        sums[r] = kr_fma(q[KR_LANES], im, kr_fma(q[0], re, sums[r]));
+    }
+}
+
+/* One part of a state: x of its own part, z of the other, whose d comes with the sign that it has here. */
+KR_INLINE float plain_rank_part(const float *w, const float *sums, float u, float x, float z, size_t part, size_t rank,
+                                int precise)
+{
+    const float *d = w + KR_RANK_D * KR_LANES;
+    float        sign = part ? 1.0f : -1.0f, to = w[(KR_RANK_B + part) * KR_LANES] * u;
+
+    if (precise)
+        to = kr_fma(d[2 * KR_LANES], x, kr_fma(sign * d[3 * KR_LANES], z, to));
+    to = kr_fma(d[0], x, kr_fma(sign * d[KR_LANES], z, to));
+    for (size_t r = 0; r < rank; r++) {
+        const float *by = w + (KR_RANK_W + 4 * r + part) * KR_LANES;
+
+        if (precise)
+            to = kr_fma(by[2 * KR_LANES], sums[r], to);
+        to = kr_fma(by[0], sums[r], to);
+    }
+    return kr_flush(to);
+}
+
+/* Row after row: all states of a channel, with the sums of the row before; y in two chains, of re and of im. */
+static void plain_rank_channel(const kr_rank *p, size_t c)
+{
+    size_t       numbers = kr_rank_numbers(p->rank) * KR_LANES, at = c / KR_LANES * p->states;
+    const float *w = p->w + at * numbers + c % KR_LANES;
+    float       *x = p->x + at * 2 * KR_LANES + c % KR_LANES, sums[KR_MOST_RANK] = { 0 };
+
+    for (size_t n = 0; n < p->states; n++)
+        plain_rank_sums(w + n * numbers, x[n * 2 * KR_LANES], x[n * 2 * KR_LANES + KR_LANES], p->rank, p->precise, sums);
+    for (size_t t = 0; t < p->rows; t++) {
+        float u = p->u[t * p->u_stride + c], real = p->d ? p->d[c] * u : 0.0f, imaginary = 0;
+        float next[KR_MOST_RANK] = { 0 };
+
+        for (size_t n = 0; n < p->states; n++) {
+            const float *own = w + n * numbers;
+            float       *to = x + n * 2 * KR_LANES, re = to[0], im = to[KR_LANES];
+
+            to[0] = plain_rank_part(own, sums, u, re, im, 0, p->rank, p->precise);
+            to[KR_LANES] = plain_rank_part(own, sums, u, im, re, 1, p->rank, p->precise);
+            plain_rank_sums(own, to[0], to[KR_LANES], p->rank, p->precise, next);
+            real = kr_fma(own[KR_RANK_C * KR_LANES], to[0], real);
+            imaginary = kr_fma(own[(KR_RANK_C + 1) * KR_LANES], to[KR_LANES], imaginary);
+        }
+        for (size_t r = 0; r < p->rank; r++)
+            sums[r] = next[r];
+        if (p->y)
+            p->y[t * p->y_stride + c] = real + imaginary;
+    }
+}
+
+static void plain_rank(const kr_rank *p)
+{
+    for (size_t c = 0; c < p->channels; c++)
+        plain_rank_channel(p, c);
+}
+
 /* A number for every row: v; v x + v of a liquid system, or v x of its states alone. */
 enum { PLAIN_V, PLAIN_LIQUID, PLAIN_ALONE };
 
@@ -546,7 +615,7 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
-    plain_diagonal, plain_diagonal_combine, plain_turn, plain_fourier, plain_liquid,
+    plain_diagonal, plain_diagonal_combine, plain_turn, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

@@ -15,6 +15,7 @@
  */
 #include "layers/convolve.h"
 #include "layers/share.h"
+#include "layers/transform.h"
 #include "scan/diagonal.h"
 
 #include <string.h>
@@ -26,7 +27,6 @@
 
 enum { S4D_FULL, S4D_MINIMAL, S4D_H3 };
 enum { S4D_ZOH, S4D_BILINEAR };
-enum { S4D_EXP, S4D_NONE, S4D_RELU, S4D_SIGMOID, S4D_SOFTPLUS };
 
 typedef struct s4d {
     size_t       states, heads, copies, tile;
@@ -48,7 +48,7 @@ typedef struct s4d {
 
 static const char *const s4d_forms[] = { "full", "minimal", "h3", NULL };
 static const char *const s4d_discretizations[] = { "zoh", "bilinear", NULL };
-static const char *const s4d_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
+static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
     { "states",   KR_COUNT,  KR_AT(s4d, states), 1, KR_MOST_STATES, 32, NULL },
@@ -57,9 +57,9 @@ static const kr_option s4d_options[] = {
     { "tile",     KR_COUNT | KR_LATE, KR_AT(s4d, tile), 1, KR_MOST_WIDTH, 1, NULL },
     { "form",     KR_CHOICE, KR_AT(s4d, form),   0, 0, S4D_FULL, s4d_forms },
     { "discretization", KR_CHOICE, KR_AT(s4d, discretization), 0, 0, S4D_ZOH, s4d_discretizations },
-    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, S4D_EXP, s4d_transforms },
-    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, S4D_NONE, s4d_transforms },
-    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, S4D_EXP, s4d_transforms },
+    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, KR_THROUGH_EXP, s4d_transforms },
+    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, KR_THROUGH_NONE, s4d_transforms },
+    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, KR_THROUGH_EXP, s4d_transforms },
     { "tied",     KR_FLAG,   KR_AT(s4d, tied),   0, 1, 1, NULL },
     { "fast",     KR_FLAG,   KR_AT(s4d, fast),   0, 1, 0, NULL },
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
@@ -124,17 +124,6 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
 
-static double s4d_transformed(int transform, double x)
-{
-    switch (transform) {
-    case S4D_EXP:      return kr_exp(x);
-    case S4D_RELU:     return (x > 0 ? x : 0) + 1e-4;
-    case S4D_SIGMOID:  return 1 / (1 + kr_exp(-x));
-    case S4D_SOFTPLUS: return x > 20 ? x : kr_log1p(kr_exp(x));     /* as PyTorch has it */
-    default:           return x;
-    }
-}
-
 /* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
 typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 
@@ -144,10 +133,10 @@ static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
     size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
     size_t     at = from % s4d_copies(layer) * p->states + n;
     double     given = (double)p->dt[p->tied ? from : from * p->states + n];
-    double     own = s4d_transformed(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
-    double     imag = s4d_transformed(p->imag, (double)p->a_imag[at]);
+    double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
+    double     imag = kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
-    kr_complex z = kr_complex_of(-dt * s4d_transformed(p->real, (double)p->a_real[at]),
+    kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
     const float *c = p->c + ((head * width + from) * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
     s4d_pole     pole;

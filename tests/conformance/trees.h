@@ -147,6 +147,16 @@ static const krait_tree krait_trees[] = {
       "0.0.r.0.s.f.ssm_k_D 12;0.0.r.0.v.weight 12 6;0.0.r.d.kernel.kernel.log_dt 4;0.0.r.d.kernel.kernel.inv_A_real 2 5;"
       "0.0.r.d.kernel.kernel.A_imag 2 5;0.0.r.d.kernel.kernel.B 2 5 2;0.0.r.d.kernel.kernel.C 4 5 2;0.0.r.d.D 4;"
       "0.o.weight 6 12" },
+    { "lowrank", 0, 9, 0,               /* S4 of one sum, two and more, as two floats and not, with a stored C and a plain one */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":20}},"
+      "{\"s4\":{\"name\":\"a\",\"states\":7,\"copies\":5,\"l_kernel\":37}},{\"linear\":{\"name\":\"mid\",\"width\":18}},"
+      "{\"residual\":{\"s4\":{\"name\":\"b\",\"states\":5,\"rank\":2,\"copies\":1,\"real\":\"softplus\",\"rate\":0.01,"
+      "\"l_kernel\":9}}},{\"s4\":{\"name\":\"c\",\"states\":3,\"rank\":3,\"copies\":1}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":6}}]}}",
+      "in.weight 20 9;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;a.kernel.P 5 7 2;"
+      "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.inv_dt 18;3.b.kernel.A_real 5;3.b.kernel.A_imag 5;"
+      "3.b.kernel.B 5 2;3.b.kernel.P 2 5 2;3.b.kernel.C 18 5 2;3.b.D 18;c.kernel.inv_dt 18;c.kernel.A_real 3;"
+      "c.kernel.A_imag 3;c.kernel.B 3 2;c.kernel.P 3 3 2;c.kernel.C 18 3 2;last.weight 6 18" },
     { "image", 0, 48, 0,                /* an image a step: patches, orders, a token in the middle */
       HEAD "{\"features\":2,\"grid\":[4,6]},\"tree\":{\"sequence\":[{\"patch\":{\"height\":2,"
       "\"width\":2}},{\"linear\":{\"name\":\"in\",\"width\":16}},{\"over\":{\"name\":\"o\",\"axis\":\"grid\","

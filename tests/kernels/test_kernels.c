@@ -489,6 +489,59 @@ TEST(kernels_turn_equals_plain)
     with_tables(check_turn);
 }
 
+static void compare_rank(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rank, size_t rows,
+                         int precise)
+{
+    int     odd = (int)(states % 2);
+    size_t  stride = channels + 2, count = rows * stride, memory = 2 * kr_pad16(channels) * states;
+    size_t  numbers = kr_rank_numbers(rank) * memory / 2;
+    float  *w = floats(random, numbers, odd), *d = floats(random, channels, 1), *u = floats(random, count, odd);
+    float  *x = floats(random, memory, 1), *x2 = copy_of(x, memory), *y = floats(random, count, 0), *expected = copy_of(y, count);
+    kr_rank p = { w, states == 2 ? NULL : d, u, stride, x, y, stride, rows, channels, states, rank, precise };
+
+    for (size_t i = 0; rows == 1 && i < numbers; i++)           /* what is flushed shows at its bound */
+        w[i] = i / 16 % kr_rank_numbers(rank) == 0;
+    for (size_t i = 0; rows == 1 && i < stride; i++)
+        u[i] = 0;
+    for (size_t i = 0; rows == 1 && i < memory; i++)
+        x[i] = x2[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
+    k->rank(&p);
+    p.y = expected;
+    p.x = x2;
+    kr_kernels_plain.rank(&p);
+    test_note("%s: rank %zu of %zu channels, %zu states, %zu rows, precise %d", k->name, rank, channels, states, rows,
+              precise);
+    CHECK(equal(y, expected, count));
+    check_pairs(x, x2, channels, states);
+    p.y = NULL;
+    p.x = x;
+    k->rank(&p);
+    p.x = x2;
+    kr_kernels_plain.rank(&p);
+    check_pairs(x, x2, channels, states);
+    CHECK_BYTES(x - GUARD, x2 - GUARD, GUARD * sizeof *x);
+    CHECK_BYTES(x + memory, x2 + memory, GUARD * sizeof *x);
+    test_note("%s", "");
+    release(w), release(d), release(u), release(x), release(x2), release(y), release(expected);
+}
+
+static void check_rank(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 2, 3, 4, 5, 8, 11 }, ranks[] = { 1, 2, 3, KR_MOST_RANK }, rows[] = { 0, 1, 6 };
+    kr_random           random = kr_random_from(12);
+
+    for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+        for (size_t channels = 1; channels <= 40; channels += 5)
+            for (size_t r = 0; r < sizeof ranks / sizeof *ranks; r++)
+                for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++)
+                    compare_rank(k, &random, channels, states[s], ranks[r], rows[i / 2], (int)(i % 2));
+}
+
+TEST(kernels_rank_equals_plain)
+{
+    with_tables(check_rank);
+}
+
 /* A spectrum and two blocks of rows, the second in part, with what was there and without. */
 static void compare_fourier(const kr_kernels *k, kr_random *random, size_t length, size_t channels, int pairs)
 {

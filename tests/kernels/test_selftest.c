@@ -130,6 +130,28 @@ static void wrong_turned(const kr_turn *p)
         spoil(p->x + 1);
 }
 
+static void wrong_rank(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->y)
+        spoil(p->y);
+}
+
+static void wrong_rank_end(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (!p->y)
+        spoil(p->x + 1);
+}
+
+/* The state alone, and only where low parts count and sums are many. */
+static void wrong_ranks(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->precise && p->rank == 3)
+        spoil(p->x + 1);
+}
+
 static void wrong_spectrum(const kr_fourier *p)
 {
     kr_kernels_plain.fourier(p);
@@ -262,6 +284,9 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(turn, wrong_turn);
     MUST_FAIL(turn, wrong_turned);
+    MUST_FAIL(rank, wrong_rank);
+    MUST_FAIL(rank, wrong_rank_end);
+    MUST_FAIL(rank, wrong_ranks);
     MUST_FAIL(fourier, wrong_spectrum);
     MUST_FAIL(fourier, wrong_fourier);
     MUST_FAIL(liquid, wrong_liquid);

@@ -65,7 +65,7 @@ void s4d_shape(layer *l)
         want(l, "initial_state", -2, 2, rows, n, 2);
 }
 
-static double through(const layer *l, const char *name, const char *fallback, double x)
+double through(const layer *l, const char *name, const char *fallback, double x)
 {
     const char *kind = oracle_option_text(l, name);
 

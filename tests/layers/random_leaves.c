@@ -199,6 +199,22 @@ static flow write_s4d(writer *w, flow in)
     return with_width(in, channels * in.width);
 }
 
+/* The stored C is undone for lengths that leave 1 - Abar^L something. */
+static flow write_s4(writer *w, flow in)
+{
+    static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
+    size_t                   channels = one_in(w, 4) ? 2 : 1;
+
+    put(w, "s4(states=%zu real=%s imag=%s step=%s%s%s%s%s", 1 + below(w, 4), functions[below(w, 4)],
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " rank=2"),
+        word_if(w, " l_kernel=30"), word_if(w, " tied=false"), word_if(w, " no_d"));
+    put(w, "%s%s", one_in(w, 4) ? " copies=1" : "", one_in(w, 4) ? " is_real=true" : "");
+    if (channels > 1)
+        put(w, " channels=%zu", channels);
+    put(w, ")");
+    return with_width(in, channels * in.width);
+}
+
 static flow write_turning(writer *w, flow in)
 {
     size_t states = 1 + below(w, 20);
@@ -246,7 +262,9 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 3) ? write_h3(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        if (one_in(w, 3))
+            return one_in(w, 2) ? write_h3(w, in) : write_s4(w, in);
+        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

@@ -281,6 +281,15 @@ const subject_case subject_cases[] = {
     { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
     { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },
+    { "s4(states=1)", 0, 1, KRAIT_F32 },
+    { "s4(states=5 l_kernel=9)", 0, 17, KRAIT_F32 },
+    { "s4(states=4 l_kernel=1 is_real=true no_d step=sigmoid)", 0, 3, KRAIT_F32 },
+    { "s4(slow states=3 rank=2 l_kernel=23 copies=4 step=softplus real=relu)", 0, 12, KRAIT_F32 },
+    { "s4(channels=2 states=4 rank=3 l_kernel=12 tied=false no_d)", 0, 18, KRAIT_F16 },
+    { "s4(channels=3 states=6 l_kernel=40 fast=true rate=0.5)", 0, 5, KRAIT_F32 },
+    { "s4(states=2 bandlimit=0.3 real=sigmoid imag=exp rate=2 l_kernel=7 copies=1)", 0, 33, KRAIT_BF16 },
+    { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4(states=4 l_kernel=30), "
+      "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;
