@@ -182,26 +182,35 @@ static void KR_NAME(fade)(const kr_fade *p)
         p->left[j] = left[j];
 }
 
+KR_INLINE void KR_NAME(chunk_channels)(const kr_chunk *p, size_t r, size_t c, const size_t n)
+{
+    V y = V_FMA(V_SET(p->since[r]), V_LOAD(p->before + r * KR_CHUNK + c), V_LOAD(p->now + r * KR_CHUNK + c));
+
+    y = V_FMA(KR_NAME(v_load)(p->d + c, n), KR_NAME(v_load)(p->x + r * p->x_stride + c, n), y);
+    KR_NAME(v_store)(p->y + r * p->y_stride + c, y, n);
+}
+
 static void KR_NAME(chunk)(const kr_chunk *p)
 {
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t c = 0; c < p->width; c += KR_V) {
-            size_t n = kr_min(KR_V, p->width - c);
-            V      y = V_FMA(V_SET(p->since[r]), V_LOAD(p->before + r * KR_CHUNK + c), V_LOAD(p->now + r * KR_CHUNK + c));
+    for (size_t r = 0; r < p->rows; r++) {
+        size_t c = 0;
 
-            y = V_FMA(KR_NAME(v_load)(p->d + c, n), KR_NAME(v_load)(p->x + r * p->x_stride + c, n), y);
-            KR_NAME(v_store)(p->y + r * p->y_stride + c, y, n);
-        }
+        for (; c + KR_V <= p->width; c += KR_V)
+            KR_NAME(chunk_channels)(p, r, c, KR_V);
+        if (c < p->width)
+            KR_NAME(chunk_channels)(p, r, c, p->width - c);
+    }
 }
 
 static void KR_NAME(weigh)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w,
                            size_t w_stride, size_t rows, size_t width)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c += KR_V) {
-            size_t n = kr_min(KR_V, width - c);
+    for (; rows > 0; rows--, x += x_stride, y += y_stride, w += w_stride) {
+        size_t c = 0;
 
-            KR_NAME(v_store)(y + r * y_stride + c,
-                             V_MUL(KR_NAME(v_load)(x + r * x_stride + c, n), V_SET(w[r * w_stride])), n);
-        }
+        for (; c + KR_V <= width; c += KR_V)
+            V_STORE(y + c, V_MUL(V_LOAD(x + c), V_SET(*w)));
+        if (c < width)
+            V_STORE_N(y + c, V_MUL(V_LOAD_N(x + c, width - c), V_SET(*w)), width - c);
+    }
 }

@@ -96,7 +96,8 @@ static int ssd_sums(const ssd_work *w, const ssd_strip *s)
     const float       *x = p->x + s->head * p->width + s->from;
 
     ssd_product(w, s->h, s->wide, p->states, p->c, p->bc_stride, room->before, KR_CHUNK, p->rows);
-    memset(room->u, 0, p->rows * s->wide * sizeof *room->u);
+    if (s->width < s->wide)
+        memset(room->u, 0, p->rows * s->wide * sizeof *room->u);
     w->k->weigh(room->u, s->wide, x, p->x_stride, p->dt + s->head, p->dt_stride, p->rows, s->width);
     for (size_t from = 0; from < p->rows; from += KR_LANES) {
         size_t to = kr_min(from + KR_LANES, p->rows);
