@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 
 /* Of what every right table makes of the fixed inputs; changes with KRAIT_NUMERICS. */
-#define KR_SELFTEST_HASH 0x51904e7e45c8c2efull
+#define KR_SELFTEST_HASH 0xede357192b341799ull
 
 uint64_t kr_selftest_hash(const kr_kernels *kernels);
 

@@ -10,8 +10,10 @@
  *     y                = rms(y) norm.weight silu(z)   with norm_before_gate
  *     y                = y silu(z)                    norm "none"
  *     out              = out_proj y
+ *
+ * h begins with zeros, or with the weight init_states (mamba2_simple.py's) if the option of that name says so.
  */
-#include "core/bits.h"
+#include "core/real.h"
 #include "layers/layer.h"
 #include "layers/window.h"
 #include "scan/ssd.h"
@@ -21,6 +23,7 @@ typedef struct mamba2 {
     int          norm;          /* index into mamba2_norms */
     int          before_gate;
     int          skip;          /* index into mamba2_skips */
+    int          learned;       /* there are initial states */
     float        norm_eps, dt_min, dt_max;
     size_t       inner, mixed;  /* channels of x; those of the convolution */
     kr_matrix    in_proj;       /* [inner + mixed + heads][width] */
@@ -30,7 +33,9 @@ typedef struct mamba2 {
     const float *a;             /* [heads], negative in every trained model */
     const float *given_d;       /* [heads] or [inner] */
     const float *norm_weight;   /* [inner] or NULL: 1 */
+    const float *initial;       /* [inner][states] or NULL: 0 */
     float       *d;             /* [inner] */
+    float       *start;         /* what a lane remembers first, as it lies; NULL: zeros */
 } mamba2;
 
 enum { MAMBA2_NO_NORM, MAMBA2_RMS };
@@ -50,6 +55,7 @@ static const kr_option mamba2_options[] = {
     { "norm_eps",  KR_REAL,   KR_AT(mamba2, norm_eps),  0, 1, 1e-5, NULL },
     { "norm_before_gate", KR_FLAG, KR_AT(mamba2, before_gate), 0, 1, 0, NULL },
     { "D",         KR_CHOICE, KR_AT(mamba2, skip),      0, 0, MAMBA2_OF_HEADS, mamba2_skips },
+    { "init_states", KR_FLAG, KR_AT(mamba2, learned),   0, 1, 0, NULL },
     { "dt_min",    KR_REAL,   KR_AT(mamba2, dt_min),    0, 1e30, 0, NULL },
     { "dt_max",    KR_REAL,   KR_AT(mamba2, dt_max),    0, 1e30, 0, NULL },     /* 0: there is none */
     { 0 }
@@ -107,18 +113,11 @@ static void mamba2_weights(const kr_layer *layer, kr_wants *wants)
         mamba2_want_lines(wants, "norm.weight", KR_AT(mamba2, norm_weight), p->inner / p->norm_size, p->norm_size);
         wants->list[wants->count - 1].optional = 1;
     }
+    if (p->learned)
+        kr_want_array(wants, "init_states", KR_AT(mamba2, initial),
+                      (const uint64_t[]){ p->heads, p->head_dim, p->states }, 3);
     kr_want_matrix(wants, "out_proj.weight", KR_AT(mamba2, out_proj), width, p->inner);
     kr_want_floats(wants, "out_proj.bias", KR_AT(mamba2, out_bias), width, 1);
-}
-
-/* D of every channel. */
-static void mamba2_prepare(kr_layer *layer, kr_carve *carve)
-{
-    mamba2 *p = layer->params;
-
-    p->d = kr_carve_floats(carve, p->inner, 1);
-    for (size_t c = 0; carve->base && !carve->broken && c < p->inner; c++)
-        p->d[c] = p->skip == MAMBA2_NO_SKIP ? 0.0f : p->given_d[p->skip == MAMBA2_OF_HEADS ? c / p->head_dim : c];
 }
 
 /* The convolution's window, then the states. */
@@ -129,6 +128,32 @@ static void mamba2_memory(const kr_layer *layer, kr_parts *parts)
     if (p->taps > 1)
         kr_part_add(parts, "conv", KR_PART_ROWS, p->taps - 1, p->mixed);
     kr_part_heads(parts, "ssm", p->heads, p->head_dim, p->states);
+}
+
+/* D of every channel, and the memory of a lane that begins. */
+static void mamba2_prepare(kr_layer *layer, kr_carve *carve)
+{
+    mamba2  *p = layer->params;
+    kr_parts parts = { .count = 0 };
+    size_t   window = (p->taps - 1) * kr_pad16(p->mixed), count = window + p->heads * kr_pad16(p->head_dim) * p->states;
+
+    p->d = kr_carve_floats(carve, p->inner, 1);
+    p->start = p->learned ? kr_carve_floats(carve, count, 1) : NULL;
+    if (!carve->base || carve->broken)
+        return;
+    for (size_t c = 0; c < p->inner; c++)
+        p->d[c] = p->skip == MAMBA2_NO_SKIP ? 0.0f : p->given_d[p->skip == MAMBA2_OF_HEADS ? c / p->head_dim : c];
+    if (!p->learned)
+        return;
+    memset(p->start, 0, count * sizeof *p->start);
+    mamba2_memory(layer, &parts);
+    for (size_t i = 0; i < p->inner * p->states; i++)
+        p->start[window + kr_part_index(&parts.list[parts.count - 1], i)] = kr_flush(p->initial[i]);
+}
+
+static const float *mamba2_start(const kr_layer *layer)
+{
+    return ((const mamba2 *)layer->params)->start;
 }
 
 /* Rows between the projections, and how many parts of lanes and of channels or heads their tasks have. */
@@ -213,7 +238,7 @@ static void mamba2_convolve(const mamba2_work *w, size_t lane, mamba2_cut cut, s
                           stride, w->mixed + from * p->mixed + cut.from, p->mixed, to - from, width, p->taps, 1 };
 
     for (size_t i = 0; fresh && i + 1 < p->taps; i++)
-        memset(window + i * stride, 0, kr_pad16(width) * sizeof *window);
+        kr_layer_begin(w->layer, mamba2_window(w, lane), i * stride + cut.from, kr_pad16(width));
     w->context->kernels->conv(&job);
     kr_window_push(window, p->taps - 1, stride, x, w->wide, to - from, width);
 }
@@ -228,7 +253,8 @@ static void mamba2_scan(const mamba2_work *w, size_t lane, mamba2_cut cut, size_
     const float  *row = w->mixed + from * p->mixed;
 
     if (fresh)
-        memset(h + cut.from * one, 0, (cut.to - cut.from) * one * sizeof *h);
+        kr_layer_begin(w->layer, mamba2_window(w, lane), (size_t)(h - mamba2_window(w, lane)) + cut.from * one,
+                       (cut.to - cut.from) * one);
     for (size_t head = cut.from, end; head < cut.to; head = end) {
         size_t   g = head / each, at = head * p->head_dim;
         kr_heads job = { row + at, w->dt + from * p->heads + head, w->decay + from * p->heads + head,
@@ -353,6 +379,6 @@ static void mamba2_run(const kr_layer *layer, kr_context *context, const kr_rows
 extern const kr_layer_type kr_layer_mamba2;
 const kr_layer_type kr_layer_mamba2 = {
     .name = "mamba2", .params_size = sizeof(mamba2), .options = mamba2_options,
-    .shape = mamba2_shape, .weights = mamba2_weights, .memory = mamba2_memory, .prepare = mamba2_prepare,
+    .shape = mamba2_shape, .weights = mamba2_weights, .memory = mamba2_memory, .prepare = mamba2_prepare, .start = mamba2_start,
     .scratch = mamba2_scratch, .run = mamba2_run,
 };

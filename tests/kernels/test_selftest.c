@@ -186,6 +186,34 @@ static void wrong_weigh(float *y, size_t y_stride, const float *x, size_t x_stri
     spoil(y + 1);
 }
 
+static void wrong_spectrum(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (!p->spectrum && !p->pairs)
+        spoil(p->work + 1);
+}
+
+static void wrong_fourier(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (p->spectrum && p->pairs)
+        spoil(p->y);
+}
+
+static void wrong_liquid(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (!alone)
+        spoil(p->out);
+}
+
+static void wrong_alone(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (alone)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -299,6 +327,10 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(fade, wrong_left);
     MUST_FAIL(chunk, wrong_chunk);
     MUST_FAIL(weigh, wrong_weigh);
+    MUST_FAIL(fourier, wrong_spectrum);
+    MUST_FAIL(fourier, wrong_fourier);
+    MUST_FAIL(liquid, wrong_liquid);
+    MUST_FAIL(liquid, wrong_alone);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

@@ -51,6 +51,8 @@ void mamba2_shape(layer *l)
         want(l, "A_log", -2, 1.5, m.heads, 0, 0);
     if (!option_is(l, "D", "none"))
         want(l, "D", 0.5, 1.5, option_is(l, "D", "channels") ? m.inner : m.heads, 0, 0);
+    if (option_is(l, "init_states", "true"))
+        want(l, "init_states", -1, 1, m.heads, m.head_dim, m.states);
     if (option_is(l, "norm", "none") || oracle_option_text(l, "no_weight"))
         return;
     if (oracle_option_text(l, "lines"))
@@ -87,10 +89,20 @@ static double mamba2_a(const layer *l, size_t head)
     return a ? a->data[head] : -exp(a_log->data[head]);
 }
 
+/* exp(a past), a product of so many decays. */
+static number mamba2_left(double a, number past, size_t rows)
+{
+    number left = exact(exp(a * past.v));
+
+    left.e = HALF_UNIT * (6.0 * (double)rows + 3 * fabs(a * past.v)) + fabs(a) * past.e;
+    left.e = fabs(left.v * expm1(fmin(left.e, 1)));
+    return left;
+}
+
 /* y[t] of a channel: as scan_at() of oracle_scan.c, with one A for the head. */
 static number mamba2_at(const layer *l, const mamba2 *m, size_t t, size_t channel)
 {
-    const weight *d = get_weight(l, "D");
+    const weight *d = get_weight(l, "D"), *initial = get_weight(l, "init_states");
     size_t        head = channel / m->head_dim, g = head / (m->heads / m->groups);
     size_t        b = m->inner + g * m->states, c = b + m->groups * m->states;
     double        a = mamba2_a(l, head);
@@ -100,13 +112,14 @@ static number mamba2_at(const layer *l, const mamba2 *m, size_t t, size_t channe
         number past = { 0, 0 }, h = { 0, 0 };
 
         for (size_t s = t + 1; s-- > 0;) {
-            number dt = m->dt[s * m->heads + head], decay = exact(exp(a * past.v));
+            number dt = m->dt[s * m->heads + head];
 
-            decay.e = HALF_UNIT * (6.0 * (double)(t - s) + 3 * fabs(a * past.v)) + fabs(a) * past.e;
-            decay.e = fabs(decay.v * expm1(fmin(decay.e, 1)));
-            add_to(&h, times(decay, times(times(dt, m->xbc[s * m->mixed + channel]), m->xbc[s * m->mixed + b + n])));
+            add_to(&h, times(mamba2_left(a, past, t - s),
+                             times(times(dt, m->xbc[s * m->mixed + channel]), m->xbc[s * m->mixed + b + n])));
             past = (number){ past.v + dt.v, apart(past.e, dt.e) };
         }
+        if (initial)
+            add_to(&h, times(mamba2_left(a, past, t + 1), exact(initial->data[channel * m->states + n])));
         h.e = apart(h.e, fmin(FLUSHED, fabs(h.v)));
         add_to(&y, times(m->xbc[t * m->mixed + c + n], h));
     }
