@@ -12,6 +12,7 @@
 #include "formats/package.h"
 #include "formats/tokens.h"
 #include "layers/layer.h"
+#include "text/tokenizer.h"
 
 /* One want of one layer and the tensor that it got. */
 typedef struct kr_bound {
@@ -65,7 +66,8 @@ struct krait_model {
     kr_flows          flows;
     int64_t           end_token;    /* -1: none */
     int               bytes;        /* tokens are bytes */
-    kr_tokens         tokens;       /* else what they stand for, if the file says so */
+    kr_tokens         tokens;       /* else what they stand for, if a GGUF says so */
+    krait_tokenizer  *tokenizer;    /* of that, or of tokenizer.json; in the arena; NULL: none */
     kr_bound         *bound;
     size_t            n_bound;
     kr_model_part    *parts;
@@ -126,6 +128,8 @@ krait_status kr_load_room(kr_loading *loading, size_t count);
 krait_status kr_load_file(kr_loading *loading, const char *path, kr_package *package);
 /* shards.c: the files of the index at 'path', beside it in 'folder', as one package. */
 krait_status kr_load_shards(kr_loading *loading, const char *folder, const char *path);
+/* vocabulary.c: of the GGUF, or of the tokenizer.json in the folder, if tokens are not bytes. */
+krait_status kr_load_tokens(kr_loading *loading);
 /* Frees what loading needed; with keep 0 the model too. */
 void         kr_load_end(kr_loading *loading, int keep);
 /* All of it.  kernels NULL: what options and the CPU say. */
