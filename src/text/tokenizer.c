@@ -86,6 +86,8 @@ static krait_status encode_cut(kr_encoding *e, const char *text, size_t bytes, i
             kr_nfc_free(&nfc, &e->memory);
         } else if (n > 0) {
             status = encode_ordinary(e, text + at, n, starts);
+        } else if (!raw && found && starts && t->prefix && t->kind == KR_TOKENIZER_SPM) {
+            status = kr_spm_encode(e, text, 0, 1);      /* the space before a text that begins with such a token */
         }
         if (status != KRAIT_OK || !found)
             return status;
