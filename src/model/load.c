@@ -394,6 +394,7 @@ void kr_load_end(kr_loading *loading, int keep)
         return;
     kr_arena_free(&loading->arena);
     kr_file_close(&loading->config_file, &model->memory);
+    kr_file_close(&loading->tokenizer_file, &model->memory);
     if (!keep)
         kr_model_free(model);
 }

@@ -109,6 +109,7 @@ typedef struct kr_loading {
     krait_model    *model;
     kr_arena        arena;          /* gone when loading ends */
     kr_file         config_file;
+    kr_file         tokenizer_file; /* the tokenizer.json that the model's tokenizer is of */
     kr_package      package;
     const kr_json  *config;         /* a config.json or krait's own description */
     const kr_json  *tree;           /* krait's own description */

@@ -19,54 +19,57 @@ static krait_status take_room(kr_loading *loading)
     return KRAIT_OK;
 }
 
-static krait_status of_gguf(kr_loading *loading)
-{
-    krait_model        *model = loading->model;
-    kr_tokenizer_source source = { loading->what, &model->arena, &loading->arena, loading->message };
-    krait_status        status = kr_tokens_read(&model->tokens, loading->package.metadata, model->vocabulary,
-                                                loading->what, &model->arena, loading->message);
-
-    if (status != KRAIT_OK || !model->tokens.first)
-        return status;
-    if ((status = take_room(loading)) != KRAIT_OK)
-        return status;
-    return kr_tokenizer_of_gguf(model->tokenizer, &model->tokens, loading->package.metadata, &source);
-}
-
-static krait_status of_json(kr_loading *loading, const char *path)
+/* A tokenizer.json in the folder or in a GGUF; 'text' outlives the call. */
+static krait_status of_json(kr_loading *loading, const char *text, size_t length, const char *what)
 {
     krait_model        *model = loading->model;
     krait_message       reason = { "" };
-    kr_tokenizer_source source = { kr_fail_path(path), &model->arena, NULL, &reason };
+    kr_tokenizer_source source = { what, &model->arena, NULL, &reason };
     kr_arena            spare;
-    kr_file             file = { NULL, 0, NULL, NULL };
     krait_status        status = take_room(loading);
 
     if (status != KRAIT_OK)
         return status;
     kr_arena_start(&spare, &model->memory);
     source.spare = &spare;
-    status = kr_file_open(&file, path, 1, &model->memory, &reason);
-    if (status == KRAIT_OK)
-        status = kr_tokenizer_of_json(model->tokenizer, (const char *)file.bytes, file.count, &source);
+    status = kr_tokenizer_of_json(model->tokenizer, text, length, &source);
     kr_arena_free(&spare);
-    kr_file_close(&file, &model->memory);
     if (status == KRAIT_OK && model->tokenizer->count <= model->vocabulary)
         return status;
     if (status == KRAIT_ERR_MEMORY)
         return kr_fail_memory(loading->message);
     model->tokenizer = NULL;
     if (status == KRAIT_OK)
-        kr_fail(&reason, KRAIT_ERR_SHAPE, "%.96s: has more tokens than the model", source.what);
+        kr_fail(&reason, KRAIT_ERR_SHAPE, "%.96s: has more tokens than the model", what);
     if (loading->options->warn)
         loading->options->warn(loading->options->warn_user, reason.text);
     return KRAIT_OK;
+}
+
+static krait_status of_gguf(kr_loading *loading)
+{
+    krait_model        *model = loading->model;
+    kr_tokenizer_source source = { loading->what, &model->arena, &loading->arena, loading->message };
+    const kr_json      *json = kr_json_get(loading->package.metadata, KR_TOKENIZER_JSON_KEY);
+    krait_status        status = kr_tokens_read(&model->tokens, loading->package.metadata, model->vocabulary,
+                                                loading->what, &model->arena, loading->message);
+
+    if (status != KRAIT_OK)
+        return status;
+    if (!model->tokens.model && json && json->kind == KR_JSON_TEXT)
+        return of_json(loading, json->text, json->count, loading->what);
+    if (!model->tokens.first)
+        return KRAIT_OK;
+    if ((status = take_room(loading)) != KRAIT_OK)
+        return status;
+    return kr_tokenizer_of_gguf(model->tokenizer, &model->tokens, loading->package.metadata, &source);
 }
 
 krait_status kr_load_tokens(kr_loading *loading)
 {
     krait_model *model = loading->model;
     const char  *path;
+    krait_status status;
 
     if (model->bytes || model->vocabulary == 0)
         return KRAIT_OK;
@@ -77,5 +80,11 @@ krait_status kr_load_tokens(kr_loading *loading)
     path = kr_load_join(loading, loading->folder, strlen(loading->folder), "tokenizer.json");
     if (!path)
         return kr_fail_memory(loading->message);
-    return kr_file_is_folder(path) == 0 ? of_json(loading, path) : KRAIT_OK;
+    if (kr_file_is_folder(path) != 0)
+        return KRAIT_OK;
+    status = kr_file_open(&loading->tokenizer_file, path, 1, &model->memory, loading->message);
+    if (status != KRAIT_OK)
+        return status;
+    return of_json(loading, (const char *)loading->tokenizer_file.bytes, loading->tokenizer_file.count,
+                   kr_fail_path(path));
 }

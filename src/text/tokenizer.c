@@ -195,9 +195,10 @@ krait_status kr_tokenizer_table(const kr_tokenizer_source *source, krait_status 
 
 static krait_status open_gguf(krait_tokenizer *t, const kr_file *file, const kr_tokenizer_source *source)
 {
-    kr_tokens   *tokens = kr_arena_take(source->keep, 1, sizeof *tokens);
-    kr_package   package;
-    krait_status status;
+    kr_tokens     *tokens = kr_arena_take(source->keep, 1, sizeof *tokens);
+    const kr_json *json;
+    kr_package     package;
+    krait_status   status;
 
     if (!tokens)
         return kr_fail_memory(source->message);
@@ -206,6 +207,9 @@ static krait_status open_gguf(krait_tokenizer *t, const kr_file *file, const kr_
         status = kr_tokens_read(tokens, package.metadata, INT32_MAX, source->what, source->keep, source->message);
     if (status != KRAIT_OK)
         return status;
+    json = kr_json_get(package.metadata, KR_TOKENIZER_JSON_KEY);
+    if (!tokens->model && json && json->kind == KR_JSON_TEXT)
+        return kr_tokenizer_of_json(t, json->text, json->count, source);
     if (!tokens->first)
         return kr_fail(source->message, KRAIT_ERR_UNSUPPORTED, "%.96s: holds no vocabulary%s%.64s", source->what,
                        tokens->model ? " that krait knows: tokenizer.ggml.model is " : "",

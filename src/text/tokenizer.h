@@ -78,6 +78,9 @@ krait_status kr_tokenizer_encode(const krait_tokenizer *t, const char *text, siz
 krait_status kr_tokenizer_token(const krait_tokenizer *t, int32_t token, const char **bytes, size_t *count,
                                 int32_t *flags);
 
+/* Where a GGUF may have a tokenizer.json, as one text. */
+#define KR_TOKENIZER_JSON_KEY "tokenizer.huggingface.json"
+
 /* What a reader has; 'keep' is for what stays, 'spare' for what does not. */
 typedef struct kr_tokenizer_source {
     const char    *what;        /* the file, for messages */
