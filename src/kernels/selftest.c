@@ -61,7 +61,7 @@ static int selftest_fma(void)
 
 enum {
     ST_ROWS = 3, ST_IN = 72, ST_OUT = 20, ST_PADDED = 32,   /* two segments, a panel and a part */
-    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37
+    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37, ST_MET = 3
 };
 
 /* Numbers in [-1, 1). */
@@ -215,7 +215,7 @@ static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
     return selftest_pairs(hash, h);
 }
 
-/* A panel and a part, with and without low parts; the first state decays to +0. */
+/* A panel and a part, with and without low parts, and in liquid form; the first state decays to +0. */
 static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
 {
     float   a[4 * ST_PADDED], x[2 * ST_PADDED], v[ST_ROWS * 2 * ST_OUT], y[ST_ROWS * 2 * ST_OUT];
@@ -224,15 +224,77 @@ static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
     selftest_fill(a, 4 * ST_PADDED, 13);
     selftest_fill(v, ST_ROWS * 2 * ST_OUT, 14);
     v[0] = v[KR_LANES] = 0;
-    for (p.low = 0; p.low < 2; p.low++) {
-        selftest_fill(x, 2 * ST_PADDED, 15);
-        x[0] = 0x1.8p-100f;
-        x[KR_LANES] = 0;
-        k->turn(&p);
-        hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
-        for (size_t s = 0; s < ST_OUT; s++)
-            for (size_t part = 0; part < 2; part++)
-                hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
+    for (int form = 0; form < 3; form++)
+        for (p.low = 0; p.low < 2; p.low++) {
+            selftest_fill(x, 2 * ST_PADDED, 15);
+            x[0] = 0x1.8p-100f;
+            x[KR_LANES] = 0;
+            if (form == 0)
+                k->turn(&p);
+            else
+                k->liquid(&p, form == 2);
+            hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
+            for (size_t s = 0; s < ST_OUT; s++)
+                for (size_t part = 0; part < 2; part++)
+                    hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
+        }
+    return hash;
+}
+
+/* Each number of sums, with and without low parts; the first state decays to +0 in the first row. */
+static uint64_t selftest_ranks(const kr_kernels *k, uint64_t hash)
+{
+    float   w[29 * ST_MET * ST_PADDED], x[2 * ST_MET * ST_PADDED], d[ST_OUT], u[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
+    kr_rank p = { w, d, u, ST_OUT, x, y, ST_OUT, ST_ROWS, ST_OUT, ST_MET, 1, 0 };
+
+    selftest_fill(w, 29 * ST_MET * ST_PADDED, 18);
+    selftest_fill(d, ST_OUT, 19);
+    selftest_fill(u, ST_ROWS * ST_OUT, 20);
+    u[0] = 0;
+    for (int i = 0; i < 6; i++) {
+        p.rank = 1 + (size_t)i / 2;
+        p.precise = i % 2;
+        selftest_fill(x, 2 * ST_MET * ST_PADDED, 21);
+        for (size_t n = 0; n < 2 * ST_MET; n++)
+            x[n * KR_LANES] = 0x1p-101f;
+        k->rank(&p);
+        hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+        p.y = NULL;
+        k->rank(&p);
+        p.y = y;
+        for (size_t c = 0; c < ST_OUT; c++)
+            for (size_t n = 0; n < 2 * ST_MET; n++)
+                hash = kr_hash_floats(hash, &x[(c / KR_LANES * 2 * ST_MET + n) * KR_LANES + c % KR_LANES], 1);
+    }
+    return hash;
+}
+
+/* A spectrum, what it makes of rows, and that added to them: of 8 numbers and of 16, which have no pass of two. */
+static uint64_t selftest_fourier(const kr_kernels *k, uint64_t hash)
+{
+    enum { LENGTH = 8, CHANNELS = 13, STRIDE = 2 * CHANNELS };
+    float      twiddles[6 * LENGTH], angles[2 * LENGTH], x[2 * LENGTH * STRIDE], y[LENGTH * STRIDE];
+    float      work[4 * LENGTH * KR_LANES], spectrum[4 * LENGTH * KR_LANES];
+    kr_fourier p = { twiddles, angles, 1, LENGTH, 0, CHANNELS, x, NULL, STRIDE, 0, spectrum, NULL, y, STRIDE, 0 };
+
+    selftest_fill(twiddles, 6 * LENGTH, 18);
+    selftest_fill(angles, 2 * LENGTH, 19);
+    selftest_fill(x, 2 * LENGTH * STRIDE, 20);
+    for (size_t i = 0; i < LENGTH * STRIDE; i++)
+        y[i] = x[i];
+    for (; p.pairs < 2; p.pairs++) {
+        kr_fourier block = p;
+
+        k->fourier(&p);
+        hash = kr_hash_floats(hash, spectrum, (size_t)(p.pairs ? 4 : 2) * LENGTH * KR_LANES);
+        block.work = work;
+        block.spectrum = spectrum;
+        block.x = x + LENGTH * STRIDE;
+        block.rows = LENGTH - 1;
+        for (; block.add < 2; block.add++) {
+            k->fourier(&block);
+            hash = kr_hash_floats(hash, y, LENGTH * STRIDE);
+        }
     }
     return hash;
 }
@@ -281,6 +343,8 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
+    hash = selftest_ranks(kernels, hash);
+    hash = selftest_fourier(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;

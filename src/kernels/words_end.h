@@ -48,4 +48,5 @@
 #undef KR_SCAN_ROWS
 #undef KR_DIAGONAL_STATES
 #undef KR_DIAGONAL_ROWS
+#undef KR_RANK_STATES
 #undef KR_NAME

@@ -8,12 +8,14 @@
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
- * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1.  Here b goes into C, so that h is that of
+ * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
+ * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
  */
-#include "layers/layer.h"
+#include "layers/convolve.h"
 #include "layers/share.h"
+#include "layers/transform.h"
 #include "scan/diagonal.h"
 
 #include <string.h>
@@ -23,38 +25,41 @@
 #define S4D_PI      3.14159265358979323846
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
-enum { S4D_FULL, S4D_MINIMAL };
+enum { S4D_FULL, S4D_MINIMAL, S4D_H3 };
 enum { S4D_ZOH, S4D_BILINEAR };
-enum { S4D_EXP, S4D_NONE, S4D_RELU, S4D_SIGMOID, S4D_SOFTPLUS };
 
 typedef struct s4d {
-    size_t       states, heads, copies;
+    size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
     int          tied, fast;
     float        rate, bandlimit;
-    const float *dt;            /* [width], or [width][states] */
+    const float *dt;            /* [width], or [width][states]; here and below width without the tile */
     const float *a_real, *a_imag;       /* [copies][states] */
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
     const float *d;             /* [heads][width] */
+    const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
-    float       *a, *power, *read;
+    float       *a, *power, *read, *start;
+    uint32_t    *reach;         /* of every panel of 16: kr_convolution */
+    float       *skip;          /* d for all channels, or NULL: d is */
     int          precise;
 } s4d;
 
-static const char *const s4d_forms[] = { "full", "minimal", NULL };
+static const char *const s4d_forms[] = { "full", "minimal", "h3", NULL };
 static const char *const s4d_discretizations[] = { "zoh", "bilinear", NULL };
-static const char *const s4d_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
+static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
     { "states",   KR_COUNT,  KR_AT(s4d, states), 1, KR_MOST_STATES, 32, NULL },
     { "channels", KR_COUNT,  KR_AT(s4d, heads),  1, 4096, 1, NULL },
     { "copies",   KR_COUNT,  KR_AT(s4d, copies), 0, KR_MOST_WIDTH, 0, NULL },
+    { "tile",     KR_COUNT | KR_LATE, KR_AT(s4d, tile), 1, KR_MOST_WIDTH, 1, NULL },
     { "form",     KR_CHOICE, KR_AT(s4d, form),   0, 0, S4D_FULL, s4d_forms },
     { "discretization", KR_CHOICE, KR_AT(s4d, discretization), 0, 0, S4D_ZOH, s4d_discretizations },
-    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, S4D_EXP, s4d_transforms },
-    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, S4D_NONE, s4d_transforms },
-    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, S4D_EXP, s4d_transforms },
+    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, KR_THROUGH_EXP, s4d_transforms },
+    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, KR_THROUGH_NONE, s4d_transforms },
+    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, KR_THROUGH_EXP, s4d_transforms },
     { "tied",     KR_FLAG,   KR_AT(s4d, tied),   0, 1, 1, NULL },
     { "fast",     KR_FLAG,   KR_AT(s4d, fast),   0, 1, 0, NULL },
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
@@ -62,20 +67,29 @@ static const kr_option s4d_options[] = {
     { 0 }
 };
 
+/* Channels that the tensors have. */
+static size_t s4d_width(const kr_layer *layer)
+{
+    return layer->in_width / ((const s4d *)layer->params)->tile;
+}
+
 static size_t s4d_copies(const kr_layer *layer)
 {
     const s4d *p = layer->params;
 
-    return p->copies ? p->copies : layer->in_width;
+    return p->copies ? p->copies : s4d_width(layer);
 }
 
 static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 {
     const s4d *p = layer->params;
 
-    if (layer->in_width % s4d_copies(layer) != 0)
+    if (layer->in_width % p->tile != 0)
+        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: a tile of %zu for %zu channels", layer->path,
+                       p->tile, layer->in_width);
+    if (s4d_width(layer) % s4d_copies(layer) != 0)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu copies of A for %zu channels", layer->path,
-                       p->copies, layer->in_width);
+                       p->copies, s4d_width(layer));
     if ((double)layer->in_width * (double)p->heads > KR_MOST_WIDTH)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
@@ -85,63 +99,64 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 
 static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 {
+    static const struct { const char *dt, *a_real, *a_imag, *b, *c; } names[] = {
+        { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.B", "kernel.C" },
+        { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", NULL, "kernel.C" },
+        { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B",
+          "kernel.kernel.C" },
+    };
     const s4d *p = layer->params;
-    int        full = p->form == S4D_FULL;
-    size_t     width = layer->in_width, copies = s4d_copies(layer);
+    size_t     width = s4d_width(layer), copies = s4d_copies(layer);
     uint64_t   c[4] = { p->heads, width, p->states, 2 }, b[4] = { copies, p->states, 2 };
 
-    kr_want_table(wants, full ? "kernel.inv_dt" : "kernel.log_dt", KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
-    kr_want_table(wants, full ? "kernel.A_real" : "kernel.log_A_real", KR_AT(s4d, a_real), copies, p->states);
-    kr_want_table(wants, "kernel.A_imag", KR_AT(s4d, a_imag), copies, p->states);
-    kr_want_array(wants, "kernel.C", KR_AT(s4d, c), c, 4);
-    if (full) {
-        kr_want_array(wants, "kernel.B", KR_AT(s4d, b), b, 3);
-        wants->list[wants->count - 1].optional = 1;
+    kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
+    kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
+    kr_want_table(wants, names[p->form].a_imag, KR_AT(s4d, a_imag), copies, p->states);
+    kr_want_array(wants, names[p->form].c, KR_AT(s4d, c), c, 4);
+    if (names[p->form].b) {
+        kr_want_array(wants, names[p->form].b, KR_AT(s4d, b), b, 3);
+        wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
+    wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
 
-static double s4d_transformed(int transform, double x)
-{
-    switch (transform) {
-    case S4D_EXP:      return kr_exp(x);
-    case S4D_RELU:     return (x > 0 ? x : 0) + 1e-4;
-    case S4D_SIGMOID:  return 1 / (1 + kr_exp(-x));
-    case S4D_SOFTPLUS: return x > 20 ? x : kr_log1p(kr_exp(x));     /* as PyTorch has it */
-    default:           return x;
-    }
-}
-
-/* A state of a channel: what it is multiplied with, and what of it is read. */
-typedef struct s4d_pole { kr_complex a, read; } s4d_pole;
+/* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
+typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 
 static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d *p = layer->params;
-    size_t     from = channel % layer->in_width, at = from % s4d_copies(layer) * p->states + n;
+    size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
+    size_t     at = from % s4d_copies(layer) * p->states + n;
     double     given = (double)p->dt[p->tied ? from : from * p->states + n];
-    double     own = s4d_transformed(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
-    double     imag = s4d_transformed(p->imag, (double)p->a_imag[at]);
+    double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
+    double     imag = kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
-    kr_complex z = kr_complex_of(-dt * s4d_transformed(p->real, (double)p->a_real[at]),
+    kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
-    const float *c = p->c + (channel * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
+    const float *c = p->c + ((head * width + from) * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
     s4d_pole     pole;
 
     half = kr_complex_scale(z, 0.5);
     below = kr_complex_subtract(one, half);
     if (p->discretization == S4D_ZOH) {
         pole.a = kr_complex_exp(z);
-        pole.read = kr_complex_scale(kr_complex_exprel(z), 2 * dt);
+        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
-        pole.read = kr_complex_divide(kr_complex_of(2 * dt, 0), below);
+        pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
     }
-    pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)c[0], (double)c[1]));
-    if (b)
-        pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)b[0], (double)b[1]));
+    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, 2), kr_complex_of((double)c[0], (double)c[1]));
+    if (b) {
+        kr_complex given_b = kr_complex_of((double)b[0], (double)b[1]);
+
+        pole.read = kr_complex_multiply(pole.read, given_b);
+        pole.b = kr_complex_multiply(pole.b, given_b);
+    }
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
@@ -167,9 +182,21 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     read[KR_LANES] = (float)-pole.read.im;
     if (!p->precise)
         held = kr_complex_of((double)a[0], (double)a[KR_LANES]);
+    kr_convolution_extend(&p->reach[channel / KR_LANES], kr_complex_magnitude(held));
     held = kr_complex_power(held, kr_diagonal_segment(p->states));
     s4d_split(held.re, power);
     s4d_split(held.im, power + KR_LANES);
+}
+
+/* The official state has b in it, h is without. */
+static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
+{
+    const float *given = p->initial + 2 * (from * p->states + n);
+    float       *to = p->start + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+    kr_complex   h = kr_complex_divide(kr_complex_of((double)given[0], (double)given[1]), b);
+
+    to[0] = kr_flush((float)h.re);
+    to[KR_LANES] = kr_flush((float)h.im);
 }
 
 static void s4d_prepare(kr_layer *layer, kr_carve *carve)
@@ -180,18 +207,39 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->start = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
+    if (p->tile > 1)
+        p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
+    for (size_t i = 0; i < numbers / KR_LANES; i++)
+        p->reach[i] = 1;
+    for (size_t c = 0; p->skip && c < channels; c++)
+        p->skip[c] = p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)];
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
+    memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
             p->precise |= kr_complex_magnitude(s4d_pole_of(layer, c, n).a) > 1 - S4D_PRECISE;
     for (size_t c = 0; c < channels; c++)
-        for (size_t n = 0; n < p->states; n++)
-            s4d_put(p, c, n, s4d_pole_of(layer, c, n));
+        for (size_t n = 0; n < p->states; n++) {
+            s4d_pole pole = s4d_pole_of(layer, c, n);
+
+            s4d_put(p, c, n, pole);
+            if (p->initial)
+                s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
+        }
+}
+
+static const float *s4d_start(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return p->initial ? p->start : NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
@@ -208,6 +256,14 @@ typedef struct s4d_room {
     float *summaries;           /* of a scan's segments */
 } s4d_room;
 
+static kr_convolution s4d_convolution(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return (kr_convolution){ .channels = layer->out_width,
+                             .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
+}
+
 static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 {
     const s4d *p = layer->params;
@@ -221,7 +277,10 @@ static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 
 static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    kr_convolution of = s4d_convolution(layer);
+
     s4d_take(layer, most->rows, carve);
+    kr_convolve_scratch(&of, most, carve);
 }
 
 /* A run, and how its tasks share it. */
@@ -240,7 +299,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, (p->skip ? p->skip : p->d) + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 
@@ -248,6 +307,31 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
         kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.summaries);
     else
         run->context->kernels->diagonal(&job);
+}
+
+/* Of a panel, for a convolution. */
+static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, float *h)
+{
+    static const float zeros[KR_LANES] = { 0 };
+    const s4d_job *run = job;
+    const s4d     *p = run->layer->params;
+    size_t         c = panel * KR_LANES;
+    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+                            rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
+                            rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
+
+    run->context->kernels->diagonal(&part);
+}
+
+static void s4d_convolve(s4d_job *run, kr_context *context, uint64_t work)
+{
+    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, run->layer->out_width, run->layer->out_width,
+                        0, work };
+
+    job.of.run = s4d_panel;
+    job.of.job = run;
+    job.of.kernels = context->kernels;
+    kr_convolve_run(run->layer, context, run->in, &job);
 }
 
 static void s4d_lanes(const s4d_job *run, const kr_share *share)
@@ -262,7 +346,7 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share->from * numbers, 0, kr_pad16(share->to - share->from) * numbers * sizeof *h);
+                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
             s4d_episode(run, share, h, from, to);
         }
     }
@@ -296,7 +380,9 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
         s4d_spread(&job, rows, p->heads);
         job.u = job.room.u;
     }
-    if (context->mode == KRAIT_SCAN)
+    if (context->mode == KRAIT_CONVOLUTION)
+        s4d_convolve(&job, context, work);
+    else if (context->mode == KRAIT_SCAN)
         s4d_lanes(&job, &(kr_share){ 0, in->lanes, 0, width });
     else
         kr_tasks_run(&context->tasks, s4d_task, &job, job.shares.channels * job.shares.lanes);
@@ -304,7 +390,7 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 
 extern const kr_layer_type kr_layer_s4d;
 const kr_layer_type kr_layer_s4d = {
-    .name = "s4d", .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
-    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .scratch = s4d_scratch,
+    .name = "s4d", .flags = KR_CONVOLVES, .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
+    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .start = s4d_start, .scratch = s4d_scratch,
     .run = s4d_run,
 };

@@ -85,6 +85,30 @@ krait_status kr_field_flag(kr_loading *loading, const kr_json *from, const char 
     return KRAIT_OK;
 }
 
+krait_status kr_field_switch(kr_loading *loading, const kr_json *from, const char *name, int fallback, int *value)
+{
+    krait_status status = kr_field_flag(loading, from, name, value);
+
+    if (status == KRAIT_OK && *value < 0)
+        *value = fallback;
+    return status;
+}
+
+krait_status kr_field_choice(kr_loading *loading, const kr_json *from, const char *name, const char *const *names,
+                             int fallback, int *choice)
+{
+    const kr_json *field = kr_json_get(from, name);
+
+    *choice = fallback;
+    if (!field || field->kind == KR_JSON_NULL)
+        return KRAIT_OK;
+    for (*choice = 0; names[*choice]; ++*choice)
+        if (kr_json_is(field, names[*choice]))
+            return KRAIT_OK;
+    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%.64s' is '%.32s', which is not built",
+                   loading->what, name, field->kind == KR_JSON_TEXT ? field->text : "no text");
+}
+
 static int field_listed(const char *const *list, const char *name)
 {
     while (*list && strcmp(*list, name) != 0)

@@ -130,6 +130,56 @@ static void wrong_turned(const kr_turn *p)
         spoil(p->x + 1);
 }
 
+static void wrong_rank(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->y)
+        spoil(p->y);
+}
+
+static void wrong_rank_end(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (!p->y)
+        spoil(p->x + 1);
+}
+
+/* The state alone, and only where low parts count and sums are many. */
+static void wrong_ranks(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->precise && p->rank == 3)
+        spoil(p->x + 1);
+}
+
+static void wrong_spectrum(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (!p->spectrum && !p->pairs)
+        spoil(p->work + 1);
+}
+
+static void wrong_fourier(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (p->spectrum && p->pairs)
+        spoil(p->y);
+}
+
+static void wrong_liquid(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (!alone)
+        spoil(p->out);
+}
+
+static void wrong_alone(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (alone)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -234,6 +284,13 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(turn, wrong_turn);
     MUST_FAIL(turn, wrong_turned);
+    MUST_FAIL(rank, wrong_rank);
+    MUST_FAIL(rank, wrong_rank_end);
+    MUST_FAIL(rank, wrong_ranks);
+    MUST_FAIL(fourier, wrong_spectrum);
+    MUST_FAIL(fourier, wrong_fourier);
+    MUST_FAIL(liquid, wrong_liquid);
+    MUST_FAIL(liquid, wrong_alone);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);
