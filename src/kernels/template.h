@@ -586,6 +586,7 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #include "kernels/template_diagonal.h"
 #include "kernels/template_rows.h"
 #include "kernels/template_turn.h"
+#include "kernels/template_times.h"
 
 #undef KR_TABLE
 #define KR_TABLE(text) { \
@@ -593,5 +594,6 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
     KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
     KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
     KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), \
+    KR_NAME(discretize), KR_NAME(turn_timed), KR_NAME(diagonal_timed), \
     KR_NAME(rms_norm), KR_NAME(layer_norm), KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }

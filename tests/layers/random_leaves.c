@@ -185,13 +185,14 @@ static flow write_s4d(writer *w, flow in)
 
 static flow write_turning(writer *w, flow in)
 {
-    size_t states = 1 + below(w, 20);
+    static const char *const rules[] = { "zoh", "bilinear", "dirac", "async" };
+    size_t                   states = 1 + below(w, 20);
 
     if (one_in(w, 2))
         put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
-        put(w, "s5(states=%zu%s%s%s%s%s)", states, word_if(w, " discretization=bilinear"),
-            word_if(w, " conj_sym=false"), word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
+        put(w, "s5(states=%zu discretization=%s%s%s%s%s)", states, rules[below(w, 4)], word_if(w, " conj_sym=false"),
+            word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     return in;
 }
 

@@ -252,6 +252,9 @@ const subject_case subject_cases[] = {
     { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
     { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },
+    /* time between rows */
+    { "s5(states=20 discretization=dirac)", 0, 5, KRAIT_F32 },
+    { "s5(states=33 discretization=async step_rescale=0.5 conj_sym=false)", 0, 4, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;
