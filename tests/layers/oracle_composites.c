@@ -309,7 +309,7 @@ static int needs_whole(const layer *l)
 static int needs_dt(const layer *l)
 {
     static const char *const types[] = { "mamba1", "selective_scan", NULL };
-    static const char *const continuous[] = { "s5", NULL };
+    static const char *const continuous[] = { "s4d", "s5", NULL };
 
     return (SCANS_IN_TIME && is_one_of(l, types)) || option_is(l, "kind", "mean") || is_one_of(l, continuous);
 }

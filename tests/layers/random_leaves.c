@@ -170,10 +170,12 @@ static flow write_selective_scan(writer *w, flow in)
 static flow write_s4d(writer *w, flow in)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
+    static const char *const rules[] = { "", " discretization=bilinear", " discretization=dirac",
+                                         " discretization=async" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
 
     put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
-        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], rules[below(w, 4)],
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
     put(w, "%s", one_in(w, 3) ? " initial" : "");

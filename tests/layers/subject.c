@@ -254,6 +254,9 @@ const subject_case subject_cases[] = {
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },
     /* time between rows */
     { "s5(states=20 discretization=dirac)", 0, 5, KRAIT_F32 },
+    { "s4d(states=3 discretization=dirac with_b channels=2)", 0, 20, KRAIT_F32 },
+    { "s4d(states=9 discretization=async form=minimal rate=2)", 0, 6, KRAIT_F32 },
+    { "s4d(states=40 with_b)", 0, 3, KRAIT_F32 },
     { "s5(states=33 discretization=async step_rescale=0.5 conj_sym=false)", 0, 4, KRAIT_F32 },
 };
 
