@@ -13,7 +13,7 @@ enum {
     /* floats for a state of a panel */
     TIMED_SET = 6 * KR_LANES, TIMED_STEP = 4 * KR_LANES, TIMED_STATE = 2 * KR_LANES,
     TIMED_BLOCK = 64,           /* rows that are handed on at once */
-    TIMED_SETS = 128,           /* states of a panel whose coefficients are kept, about: they stay in a cache */
+    TIMED_SETS = 512,           /* states of a panel whose coefficients are kept, about: they stay in a cache */
     TIMED_SCAN = 8,             /* the same for each segment of a scan */
     TIMED_ROWS = 128, TIMED_GRAIN = 16  /* of a segment, for so many states */
 };
@@ -57,7 +57,7 @@ int kr_timed_steady(const float *dt, size_t rows)
 
 kr_timed_sets kr_timed_sets_of(const kr_timed_room *room, size_t states, size_t task)
 {
-    size_t most = timed_most(states, TIMED_SETS);
+    size_t most = room->most;
 
     return (kr_timed_sets){ room->times + task * most, room->sets + task * most * states * TIMED_SET, most, 0 };
 }
@@ -234,9 +234,10 @@ kr_timed_room kr_timed_take(size_t rows, size_t channels, size_t states, size_t 
     kr_timed_room room;
     size_t        segments = rows / scan.segment + (rows % scan.segment != 0), sets, panels;
 
+    room.most = kr_min(timed_most(states, TIMED_SETS), rows ? rows : 1);
     if (!kr_mul_fits(segments, kr_pad16(channels) / KR_LANES, &panels) ||
         !kr_mul_fits(panels, timed_most(states, TIMED_SCAN), &panels) ||
-        !kr_mul_fits(tasks ? tasks : 1, timed_most(states, TIMED_SETS), &sets))
+        !kr_mul_fits(tasks ? tasks : 1, room.most, &sets))
         carve->broken = 1, panels = sets = 0;
     sets = sets > panels ? sets : panels;
     room.times = kr_carve_floats(carve, sets, 1);

@@ -43,6 +43,7 @@ typedef struct kr_timed_sets {
 
 typedef struct kr_timed_room {
     float *sets, *times, *summaries;
+    size_t most;                /* sets for each task */
 } kr_timed_room;
 
 /* Puts z, which is 'step', and g of a channel's state. */
