@@ -37,7 +37,7 @@ void kr_timed_put(double *z, size_t channel, size_t state, size_t states, int ru
         g = kr_complex_subtract(one, kr_complex_scale(step, 0.5));
     else
         g = kr_complex_divide(one, kr_complex_expm1(step));
-    if (!(kr_complex_size(g) < 1 / TIMED_STILL))        /* what comes in counts for nothing in a step, so never */
+    if (!(kr_complex_size(g) < 4 / TIMED_STILL))        /* what comes in counts for nothing in a step, so never */
         g = kr_complex_of(0, 0);
     to[0] = step.re;
     to[KR_LANES] = step.im;

@@ -454,3 +454,31 @@ TEST(time_close_to_the_unit_circle)
     krait_model_close(model);
     free(x), free(y), free(dt);
 }
+
+/* With lambda 0 a state adds up what comes in, times how long it was there. */
+TEST(time_of_an_integrator)
+{
+    static const float  zero = 0, one[2] = { 1, 0 }, half[2] = { 0.5f, 0 };
+    static const float  dt[6] = { 0.25f, 2, 1, 1e-12f, 3, 0 }, u[6] = { 1, 0.5f, -1, 1e12f, 0.25f, 100 };
+    krait_tensor        tensors[] = { tensor_of("0.Lambda_re", &zero, 1, 1, 0, 0),
+                                      tensor_of("0.Lambda_im", &zero, 1, 1, 0, 0),
+                                      tensor_of("0.log_step", &zero, 1, 1, 0, 0), tensor_of("0.B", one, 3, 1, 1, 2),
+                                      tensor_of("0.C", half, 3, 1, 1, 2) };
+    float               y[6];
+    double              sum = 0;
+    krait_model        *model = NULL;
+    krait_state        *state = NULL;
+    krait_input  input = { .size = sizeof input, .steps = 6, .features = u, .dt = dt };
+    krait_output output = { .size = sizeof output, .rows = y, .capacity = 6 };
+
+    CHECK_STATUS(krait_model_create(&model, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":1},\"tree\":"
+                                    "{\"sequence\":[{\"s5\":{\"states\":1}}]}}", tensors, 5, NULL, NULL), KRAIT_OK);
+    CHECK_STATUS(krait_state_create(&state, model, NULL, NULL), KRAIT_OK);
+    CHECK_STATUS(krait_run(model, state, &input, &output, NULL), KRAIT_OK);
+    for (int t = 0; t < 6; t++) {
+        sum += (double)dt[t] * (double)u[t];
+        CHECK_CLOSE((double)y[t], sum, 1e-6);
+    }
+    krait_state_destroy(state, NULL);
+    krait_model_close(model);
+}
