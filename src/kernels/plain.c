@@ -205,6 +205,90 @@ static void plain_combine(float *decay, float *end, const float *before_decay, c
     }
 }
 
+static void plain_pace(const kr_pace *p)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t i = 0; i < p->heads; i++) {
+            float raw = p->raw[r * p->raw_stride + i], dt = kr_softplus(p->bias ? raw + p->bias[i] : raw);
+
+            dt = p->low > dt ? p->low : dt;
+            dt = p->high < dt ? p->high : dt;
+            p->dt[r * p->heads + i] = dt;
+            p->decay[r * p->heads + i] = kr_expf(dt * p->a[i]);
+        }
+}
+
+/* Row r of one channel, whose states are 'wide' apart: chains of 64 states from +0, added in order; then d x. */
+static float plain_head(const kr_heads *p, size_t r, size_t head, size_t channel, float *h, size_t wide)
+{
+    const float *b = p->b + r * p->bc_stride, *c = p->c + r * p->bc_stride;
+    size_t       at = head * p->width + channel;
+    float        decay = p->decay[r * p->dt_stride + head], x = p->x[r * p->x_stride + at];
+    float        dtx = p->dt[r * p->dt_stride + head] * x, total = 0;
+
+    for (size_t from = 0; from < p->states; from += KR_SEGMENT) {
+        float sum = 0;
+
+        for (size_t n = from; n < kr_min(p->states, from + KR_SEGMENT); n++) {
+            h[n * wide] = kr_flush(kr_fma(decay, h[n * wide], dtx * b[n]));
+            sum = kr_fma(c[n], h[n * wide], sum);
+        }
+        total = total + sum;
+    }
+    return kr_fma(p->d[at], x, total);
+}
+
+static void plain_heads(const kr_heads *p)
+{
+    kr_matrix layout = { NULL, p->width, p->states, KRAIT_F32 };
+    size_t    floats = kr_pad16(p->width) * p->states;
+
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t head = 0; head < p->heads; head++)
+            for (size_t c = 0; c < p->width; c++)
+                p->y[r * p->y_stride + head * p->width + c] =
+                    plain_head(p, r, head, c, p->h + head * floats + kr_pack_index(&layout, c, 0),
+                               kr_pack_width(&layout, c));
+}
+
+/* From row to row: what is left of each row before, of what was there before them all, and the row itself. */
+static void plain_fade(const kr_fade *p)
+{
+    float left[KR_CHUNK] = { 0 }, since = 1;
+
+    for (size_t i = 0; i < p->rows; i++) {
+        float decay = p->decay[i * p->decay_stride];
+
+        for (size_t j = 0; j < i; j++)
+            left[j] = kr_flush(left[j] * decay);
+        left[i] = 1;
+        since = kr_flush(since * decay);
+        p->since[i] = since;
+        for (size_t j = 0; j < kr_pad16(i + 1); j++)
+            p->weights[i * KR_CHUNK + j] = j <= i ? left[j] * p->products[i * KR_CHUNK + j] : 0.0f;
+    }
+    for (size_t j = 0; j < p->rows; j++)
+        p->left[j] = left[j];
+}
+
+static void plain_chunk(const kr_chunk *p)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->width; c++) {
+            float y = kr_fma(p->since[r], p->before[r * KR_CHUNK + c], p->now[r * KR_CHUNK + c]);
+
+            p->y[r * p->y_stride + c] = kr_fma(p->d[c], p->x[r * p->x_stride + c], y);
+        }
+}
+
+static void plain_weigh(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
+                        size_t rows, size_t width)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++)
+            y[r * y_stride + c] = x[r * x_stride + c] * w[r * w_stride];
+}
+
 /* a h + (re, im) of one state; parts stand 16 apart. */
 KR_INLINE void plain_rotate(const float *a, const float *h, float re, float im, int precise, float *to)
 {
@@ -245,8 +329,80 @@ static void plain_diagonal_combine(float *end, const float *a, const float *befo
             plain_rotate(a + i, before + i, end[i], end[i + KR_LANES], 1, end + i);
 }
 
+/* What a state that is now (re, im) adds to the sums of the next row. */
+KR_INLINE void plain_rank_sums(const float *w, float re, float im, size_t rank, int precise, float *sums)
+{
+    sums[0] = kr_fma(w[KR_RANK_Q * KR_LANES], re, sums[0]);
+    for (size_t r = 1; r < rank; r++) {
+        const float *q = w + kr_rank_q(rank, r) * KR_LANES;
+
+        if (precise)
+            sums[r] = kr_fma(q[3 * KR_LANES], im, kr_fma(q[2 * KR_LANES], re, sums[r]));
+        sums[r] = kr_fma(q[KR_LANES], im, kr_fma(q[0], re, sums[r]));
+    }
+}
+
+/* One part of a state: x of its own part, z of the other, whose d comes with the sign that it has here. */
+KR_INLINE float plain_rank_part(const float *w, const float *sums, float u, float x, float z, size_t part, size_t rank,
+                                int precise)
+{
+    const float *d = w + KR_RANK_D * KR_LANES;
+    float        sign = part ? 1.0f : -1.0f, to = w[(KR_RANK_B + part) * KR_LANES] * u;
+
+    if (precise)
+        to = kr_fma(d[2 * KR_LANES], x, kr_fma(sign * d[3 * KR_LANES], z, to));
+    to = kr_fma(d[0], x, kr_fma(sign * d[KR_LANES], z, to));
+    for (size_t r = 0; r < rank; r++) {
+        const float *by = w + (KR_RANK_W + 4 * r + part) * KR_LANES;
+
+        if (precise)
+            to = kr_fma(by[2 * KR_LANES], sums[r], to);
+        to = kr_fma(by[0], sums[r], to);
+    }
+    return kr_flush(to);
+}
+
+/* Row after row: all states of a channel, with the sums of the row before; y in two chains, of re and of im. */
+static void plain_rank_channel(const kr_rank *p, size_t c)
+{
+    size_t       numbers = kr_rank_numbers(p->rank) * KR_LANES, at = c / KR_LANES * p->states;
+    const float *w = p->w + at * numbers + c % KR_LANES;
+    float       *x = p->x + at * 2 * KR_LANES + c % KR_LANES, sums[KR_MOST_RANK] = { 0 };
+
+    for (size_t n = 0; n < p->states; n++)
+        plain_rank_sums(w + n * numbers, x[n * 2 * KR_LANES], x[n * 2 * KR_LANES + KR_LANES], p->rank, p->precise, sums);
+    for (size_t t = 0; t < p->rows; t++) {
+        float u = p->u[t * p->u_stride + c], real = p->d ? p->d[c] * u : 0.0f, imaginary = 0;
+        float next[KR_MOST_RANK] = { 0 };
+
+        for (size_t n = 0; n < p->states; n++) {
+            const float *own = w + n * numbers;
+            float       *to = x + n * 2 * KR_LANES, re = to[0], im = to[KR_LANES];
+
+            to[0] = plain_rank_part(own, sums, u, re, im, 0, p->rank, p->precise);
+            to[KR_LANES] = plain_rank_part(own, sums, u, im, re, 1, p->rank, p->precise);
+            plain_rank_sums(own, to[0], to[KR_LANES], p->rank, p->precise, next);
+            real = kr_fma(own[KR_RANK_C * KR_LANES], to[0], real);
+            imaginary = kr_fma(own[(KR_RANK_C + 1) * KR_LANES], to[KR_LANES], imaginary);
+        }
+        for (size_t r = 0; r < p->rank; r++)
+            sums[r] = next[r];
+        if (p->y)
+            p->y[t * p->y_stride + c] = real + imaginary;
+    }
+}
+
+static void plain_rank(const kr_rank *p)
+{
+    for (size_t c = 0; c < p->channels; c++)
+        plain_rank_channel(p, c);
+}
+
+/* A number for every row: v; v x + v of a liquid system, or v x of its states alone. */
+enum { PLAIN_V, PLAIN_LIQUID, PLAIN_ALONE };
+
 /* Small terms come first: what is lost of them is least then. */
-static void plain_turn(const kr_turn *p)
+static void plain_turn_all(const kr_turn *p, int form)
 {
     for (size_t t = 0; t < p->rows; t++)
         for (size_t s = 0; s < p->states; s++) {
@@ -254,8 +410,12 @@ static void plain_turn(const kr_turn *p)
             size_t       width = kr_min(KR_LANES, p->states - panel * KR_LANES);
             const float *a = p->a + panel * 4 * KR_LANES + j;
             float       *x = p->x + panel * 2 * KR_LANES + j, re = x[0], im = x[KR_LANES];
-            float        new_re = p->v[at], new_im = p->v[at + width];
+            float        v_re = p->v[at], v_im = p->v[at + width], new_re = v_re, new_im = v_im;
 
+            if (form != PLAIN_V) {
+                new_re = kr_fma(v_re, re, kr_fma(-v_im, im, form == PLAIN_ALONE ? 0.0f : v_re));
+                new_im = kr_fma(v_re, im, kr_fma(v_im, re, form == PLAIN_ALONE ? 0.0f : v_im));
+            }
             if (p->low) {
                 new_re = kr_fma(a[2 * KR_LANES], re, kr_fma(-a[3 * KR_LANES], im, new_re));
                 new_im = kr_fma(a[2 * KR_LANES], im, kr_fma(a[3 * KR_LANES], re, new_im));
@@ -346,6 +506,178 @@ static void plain_diagonal_timed(const kr_diagonal_timed *p)
                 p->y[t * p->y_stride + c] = y;
         }
 }
+
+static void plain_turn(const kr_turn *p)
+{
+    plain_turn_all(p, PLAIN_V);
+}
+
+static void plain_liquid(const kr_turn *p, int alone)
+{
+    plain_turn_all(p, alone ? PLAIN_ALONE : PLAIN_LIQUID);
+}
+
+/* ---- transforms: scan/fft.h says what is where ----------------------------------------------------- */
+
+typedef struct plain_number { float re, im; } plain_number;
+
+/* Number i of lane j. */
+static plain_number plain_get(const float *x, size_t i, size_t j)
+{
+    return (plain_number){ x[i * 2 * KR_LANES + j], x[i * 2 * KR_LANES + KR_LANES + j] };
+}
+
+static void plain_put(float *x, size_t i, size_t j, float re, float im)
+{
+    x[i * 2 * KR_LANES + j] = re;
+    x[i * 2 * KR_LANES + KR_LANES + j] = im;
+}
+
+/* a b, and a times what b is mirrored in. */
+static plain_number plain_times(plain_number a, plain_number b)
+{
+    return (plain_number){ kr_fma(-a.im, b.im, a.re * b.re), kr_fma(a.re, b.im, a.im * b.re) };
+}
+
+static plain_number plain_back(plain_number a, plain_number b)
+{
+    return plain_times(a, (plain_number){ b.re, -b.im });
+}
+
+/* Four numbers a quarter of 'size' apart become four: numbers 0, 1, 2, 3 of each four frequencies. */
+static void plain_four(float *x, size_t size, size_t k, size_t j, const float *w)
+{
+    size_t       q = size / 4;
+    plain_number a = plain_get(x, k, j), b = plain_get(x, k + q, j), c = plain_get(x, k + 2 * q, j);
+    plain_number d = plain_get(x, k + 3 * q, j), e, f, g;
+
+    plain_put(x, k, j, (a.re + c.re) + (b.re + d.re), (a.im + c.im) + (b.im + d.im));
+    e = plain_times((plain_number){ (a.re - c.re) + (b.im - d.im), (a.im - c.im) - (b.re - d.re) },
+                    (plain_number){ w[0], w[1] });
+    f = plain_times((plain_number){ (a.re + c.re) - (b.re + d.re), (a.im + c.im) - (b.im + d.im) },
+                    (plain_number){ w[2], w[3] });
+    g = plain_times((plain_number){ (a.re - c.re) - (b.im - d.im), (a.im - c.im) + (b.re - d.re) },
+                    (plain_number){ w[4], w[5] });
+    plain_put(x, k + q, j, e.re, e.im);
+    plain_put(x, k + 2 * q, j, f.re, f.im);
+    plain_put(x, k + 3 * q, j, g.re, g.im);
+}
+
+/* The way back. */
+static void plain_four_back(float *x, size_t size, size_t k, size_t j, const float *w)
+{
+    size_t       q = size / 4;
+    plain_number a = plain_get(x, k, j), b = plain_back(plain_get(x, k + q, j), (plain_number){ w[0], w[1] });
+    plain_number c = plain_back(plain_get(x, k + 2 * q, j), (plain_number){ w[2], w[3] });
+    plain_number d = plain_back(plain_get(x, k + 3 * q, j), (plain_number){ w[4], w[5] });
+
+    plain_put(x, k, j, (a.re + c.re) + (b.re + d.re), (a.im + c.im) + (b.im + d.im));
+    plain_put(x, k + q, j, (a.re - c.re) - (b.im - d.im), (a.im - c.im) + (b.re - d.re));
+    plain_put(x, k + 2 * q, j, (a.re + c.re) - (b.re + d.re), (a.im + c.im) - (b.im + d.im));
+    plain_put(x, k + 3 * q, j, (a.re - c.re) + (b.im - d.im), (a.im - c.im) - (b.re - d.re));
+}
+
+static void plain_two(float *x, size_t k, size_t j)
+{
+    plain_number a = plain_get(x, k, j), b = plain_get(x, k + 1, j);
+
+    plain_put(x, k, j, a.re + b.re, a.im + b.im);
+    plain_put(x, k + 1, j, a.re - b.re, a.im - b.im);
+}
+
+/* Of lane j of n numbers. */
+static void plain_transform(float *x, size_t n, size_t j, const float *twiddles)
+{
+    size_t size = n;
+
+    for (; size >= 4; size /= 4)
+        for (size_t from = 0; from < n; from += size)
+            for (size_t k = 0; k < size / 4; k++)
+                plain_four(x + from * 2 * KR_LANES, size, k, j, twiddles + 6 * (size / 4 - 1 + k));
+    for (size_t from = 0; size == 2 && from < n; from += 2)
+        plain_two(x, from, j);
+}
+
+static void plain_transform_back(float *x, size_t n, size_t j, const float *twiddles)
+{
+    size_t size = 1;
+
+    while (size * 4 <= n)
+        size *= 4;
+    for (size_t from = 0; size < n && from < n; from += 2)
+        plain_two(x, from, j);
+    for (size = size < n ? 8 : 4; size <= n; size *= 4)
+        for (size_t from = 0; from < n; from += size)
+            for (size_t k = 0; k < size / 4; k++)
+                plain_four_back(x + from * 2 * KR_LANES, size, k, j, twiddles + 6 * (size / 4 - 1 + k));
+}
+
+/* Row t of the two blocks' number in lane j; zero where there is none. */
+static float plain_row(const kr_fourier *p, size_t t, size_t j)
+{
+    if (t < p->length)
+        return p->before ? p->before[t * p->x_stride + j] : 0;
+    t -= p->length;
+    return t < p->rows ? p->x[t * p->x_stride + j] : 0;
+}
+
+static void plain_fold_rows(const kr_fourier *p, size_t j)
+{
+    for (size_t t = 0; t < (p->pairs ? 2 : 1) * p->length; t++) {
+        const float *angle = p->angles + (p->pairs ? 0 : 2 * t * p->angle_step);
+        plain_number z = { 0, 0 };
+
+        if (j < p->channels) {
+            z.re = plain_row(p, t, j);
+            z.im = p->pairs ? plain_row(p, t, p->channels + j) : plain_row(p, t + p->length, j);
+        }
+        if (!p->pairs)
+            z = plain_times(z, (plain_number){ angle[0], angle[1] });
+        plain_put(p->work, t, j, z.re, z.im);
+    }
+}
+
+static void plain_unfold_rows(const kr_fourier *p, size_t j)
+{
+    for (size_t t = 0; j < p->channels && t < p->rows; t++) {
+        const float *angle = p->angles + (p->pairs ? 0 : 2 * t * p->angle_step);
+        plain_number z = plain_get(p->work, p->pairs ? p->length + t : t, j);
+        float       *y = p->y + t * p->y_stride + j;
+
+        if (!p->pairs) {
+            z.im = kr_fma(-z.re, angle[1], z.im * angle[0]);
+            y[0] = p->add ? y[0] + z.im : z.im;
+            continue;
+        }
+        y[0] = p->add ? y[0] + z.re : z.re;
+        y[p->channels] = p->add ? y[p->channels] + z.im : z.im;
+    }
+}
+
+static void plain_fourier(const kr_fourier *p)
+{
+    size_t n = (p->pairs ? 2 : 1) * p->length;
+
+    for (size_t j = 0; j < KR_LANES; j++) {
+        plain_fold_rows(p, j);
+        plain_transform(p->work, n, j, p->twiddles);
+        for (size_t i = 0; i < n; i++) {
+            plain_number z = plain_get(p->work, i, j);
+
+            if (p->spectrum)
+                z = plain_times(z, plain_get(p->spectrum, i, j));
+            else
+                z = (plain_number){ z.re * (1.0f / (float)n), z.im * (1.0f / (float)n) };
+            plain_put(p->work, i, j, z.re, z.im);
+        }
+        if (!p->spectrum)
+            continue;
+        plain_transform_back(p->work, n, j, p->twiddles);
+        plain_unfold_rows(p, j);
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------------------- */
 
 /* The squares are summed in 16 chains by index modulo 16, folded by halves. */
 static void plain_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows,
@@ -446,8 +778,9 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
-    plain_diagonal, plain_diagonal_combine, plain_turn,
-    plain_discretize, plain_turn_timed, plain_diagonal_timed,
+    plain_pace, plain_heads, plain_fade, plain_chunk, plain_weigh,
+    plain_diagonal, plain_diagonal_combine, plain_turn, plain_discretize, plain_turn_timed,
+    plain_diagonal_timed, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

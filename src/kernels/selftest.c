@@ -61,7 +61,7 @@ static int selftest_fma(void)
 
 enum {
     ST_ROWS = 3, ST_IN = 72, ST_OUT = 20, ST_PADDED = 32,   /* two segments, a panel and a part */
-    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37
+    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37, ST_MET = 3
 };
 
 /* Numbers in [-1, 1). */
@@ -187,6 +187,61 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
 }
 
+/* Two heads of a panel and a part, more states than a segment has; the first state decays to +0. */
+static uint64_t selftest_heads(const kr_kernels *k, uint64_t hash)
+{
+    enum { HEADS = 2, WIDTH = 18, STATES = KR_SEGMENT + 3, ALL = HEADS * WIDTH };
+    float    raw[ST_ROWS * HEADS], a[HEADS], dt[ST_ROWS * HEADS], decay[ST_ROWS * HEADS];
+    float    x[ST_ROWS * ALL], y[ST_ROWS * ALL], d[ALL], bc[ST_ROWS * 2 * STATES], h[HEADS * ST_PADDED * STATES];
+    kr_pace  pace = { raw, HEADS, NULL, a, 0.25f, 0.75f, dt, decay, ST_ROWS, HEADS };
+    kr_heads p = { x, dt, decay, bc, bc + STATES, d, h, y, ALL, HEADS, 2 * STATES, ALL, ST_ROWS, HEADS, WIDTH, STATES };
+
+    selftest_fill(raw, ST_ROWS * HEADS, 18);
+    selftest_fill(a, HEADS, 19);
+    selftest_fill(x, ST_ROWS * ALL, 20);
+    selftest_fill(d, ALL, 21);
+    selftest_fill(bc, ST_ROWS * 2 * STATES, 22);
+    selftest_fill(h, HEADS * ST_PADDED * STATES, 23);
+    a[0] = -0.75f;
+    h[0] = 0x1.1p-100f;
+    x[0] = 0;
+    k->pace(&pace);
+    pace.bias = d;
+    pace.high = 0.875f;
+    hash = kr_hash_floats(kr_hash_floats(hash, dt, ST_ROWS * HEADS), decay, ST_ROWS * HEADS);
+    k->pace(&pace);
+    hash = kr_hash_floats(kr_hash_floats(hash, dt, ST_ROWS * HEADS), decay, ST_ROWS * HEADS);
+    k->heads(&p);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ALL);
+    for (size_t i = 0; i < HEADS * STATES; i++)         /* channels, without their padding */
+        hash = kr_hash_floats(hash, h + i * ST_PADDED, WIDTH);
+    return hash;
+}
+
+/* The small parts of the matrix form; what is left of the first row falls below the bound. */
+static uint64_t selftest_chunk(const kr_kernels *k, uint64_t hash)
+{
+    enum { WIDTH = 18 };
+    float    products[ST_ROWS * KR_CHUNK], weights[ST_ROWS * KR_CHUNK], before[ST_ROWS * KR_CHUNK];
+    float    decay[ST_ROWS] = { 0.5f, 0x1.8p-60f, 0x1.8p-42f }, since[ST_ROWS], left[ST_ROWS];
+    float    x[ST_ROWS * WIDTH], d[WIDTH], y[ST_ROWS * WIDTH];
+    kr_fade  fade = { products, decay, 1, ST_ROWS, weights, since, left };
+    kr_chunk chunk = { products, before, since, x, d, y, WIDTH, WIDTH, ST_ROWS, WIDTH };
+
+    selftest_fill(products, ST_ROWS * KR_CHUNK, 24);
+    selftest_fill(before, ST_ROWS * KR_CHUNK, 25);
+    selftest_fill(x, ST_ROWS * WIDTH, 26);
+    selftest_fill(d, WIDTH, 27);
+    k->fade(&fade);
+    for (size_t r = 0; r < ST_ROWS; r++)
+        hash = kr_hash_floats(hash, weights + r * KR_CHUNK, KR_LANES);
+    hash = kr_hash_floats(kr_hash_floats(hash, since, ST_ROWS), left, ST_ROWS);
+    k->chunk(&chunk);
+    hash = kr_hash_floats(hash, y, ST_ROWS * WIDTH);
+    k->weigh(y, WIDTH, x, WIDTH, decay, 1, ST_ROWS, WIDTH);
+    return kr_hash_floats(hash, y, ST_ROWS * WIDTH);
+}
+
 /* Both parts of the first state fall below the bound in the first row. */
 static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
 {
@@ -215,7 +270,7 @@ static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
     return selftest_pairs(hash, h);
 }
 
-/* A panel and a part, with and without low parts; the first state decays to +0. */
+/* A panel and a part, with and without low parts, and in liquid form; the first state decays to +0. */
 static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
 {
     float   a[4 * ST_PADDED], x[2 * ST_PADDED], v[ST_ROWS * 2 * ST_OUT], y[ST_ROWS * 2 * ST_OUT];
@@ -224,15 +279,77 @@ static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
     selftest_fill(a, 4 * ST_PADDED, 13);
     selftest_fill(v, ST_ROWS * 2 * ST_OUT, 14);
     v[0] = v[KR_LANES] = 0;
-    for (p.low = 0; p.low < 2; p.low++) {
-        selftest_fill(x, 2 * ST_PADDED, 15);
-        x[0] = 0x1.8p-100f;
-        x[KR_LANES] = 0;
-        k->turn(&p);
-        hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
-        for (size_t s = 0; s < ST_OUT; s++)
-            for (size_t part = 0; part < 2; part++)
-                hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
+    for (int form = 0; form < 3; form++)
+        for (p.low = 0; p.low < 2; p.low++) {
+            selftest_fill(x, 2 * ST_PADDED, 15);
+            x[0] = 0x1.8p-100f;
+            x[KR_LANES] = 0;
+            if (form == 0)
+                k->turn(&p);
+            else
+                k->liquid(&p, form == 2);
+            hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
+            for (size_t s = 0; s < ST_OUT; s++)
+                for (size_t part = 0; part < 2; part++)
+                    hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
+        }
+    return hash;
+}
+
+/* Each number of sums, with and without low parts; the first state decays to +0 in the first row. */
+static uint64_t selftest_ranks(const kr_kernels *k, uint64_t hash)
+{
+    float   w[29 * ST_MET * ST_PADDED], x[2 * ST_MET * ST_PADDED], d[ST_OUT], u[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
+    kr_rank p = { w, d, u, ST_OUT, x, y, ST_OUT, ST_ROWS, ST_OUT, ST_MET, 1, 0 };
+
+    selftest_fill(w, 29 * ST_MET * ST_PADDED, 18);
+    selftest_fill(d, ST_OUT, 19);
+    selftest_fill(u, ST_ROWS * ST_OUT, 20);
+    u[0] = 0;
+    for (int i = 0; i < 6; i++) {
+        p.rank = 1 + (size_t)i / 2;
+        p.precise = i % 2;
+        selftest_fill(x, 2 * ST_MET * ST_PADDED, 21);
+        for (size_t n = 0; n < 2 * ST_MET; n++)
+            x[n * KR_LANES] = 0x1p-101f;
+        k->rank(&p);
+        hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+        p.y = NULL;
+        k->rank(&p);
+        p.y = y;
+        for (size_t c = 0; c < ST_OUT; c++)
+            for (size_t n = 0; n < 2 * ST_MET; n++)
+                hash = kr_hash_floats(hash, &x[(c / KR_LANES * 2 * ST_MET + n) * KR_LANES + c % KR_LANES], 1);
+    }
+    return hash;
+}
+
+/* A spectrum, what it makes of rows, and that added to them: of 8 numbers and of 16, which have no pass of two. */
+static uint64_t selftest_fourier(const kr_kernels *k, uint64_t hash)
+{
+    enum { LENGTH = 8, CHANNELS = 13, STRIDE = 2 * CHANNELS };
+    float      twiddles[6 * LENGTH], angles[2 * LENGTH], x[2 * LENGTH * STRIDE], y[LENGTH * STRIDE];
+    float      work[4 * LENGTH * KR_LANES], spectrum[4 * LENGTH * KR_LANES];
+    kr_fourier p = { twiddles, angles, 1, LENGTH, 0, CHANNELS, x, NULL, STRIDE, 0, spectrum, NULL, y, STRIDE, 0 };
+
+    selftest_fill(twiddles, 6 * LENGTH, 18);
+    selftest_fill(angles, 2 * LENGTH, 19);
+    selftest_fill(x, 2 * LENGTH * STRIDE, 20);
+    for (size_t i = 0; i < LENGTH * STRIDE; i++)
+        y[i] = x[i];
+    for (; p.pairs < 2; p.pairs++) {
+        kr_fourier block = p;
+
+        k->fourier(&p);
+        hash = kr_hash_floats(hash, spectrum, (size_t)(p.pairs ? 4 : 2) * LENGTH * KR_LANES);
+        block.work = work;
+        block.spectrum = spectrum;
+        block.x = x + LENGTH * STRIDE;
+        block.rows = LENGTH - 1;
+        for (; block.add < 2; block.add++) {
+            k->fourier(&block);
+            hash = kr_hash_floats(hash, y, LENGTH * STRIDE);
+        }
     }
     return hash;
 }
@@ -318,6 +435,10 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
     hash = selftest_times(kernels, hash);
+    hash = selftest_ranks(kernels, hash);
+    hash = selftest_heads(kernels, hash);
+    hash = selftest_chunk(kernels, hash);
+    hash = selftest_fourier(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;

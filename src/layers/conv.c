@@ -1,20 +1,16 @@
 /* conv.c - depthwise causal convolution along the rows of each lane, zeros before the first. */
-#include "layers/layer.h"
+#include "layers/conv.h"
 #include "layers/share.h"
 #include "layers/window.h"
 
-typedef struct conv {
-    size_t       taps;
-    const float *weight;        /* [width][taps], the newest row meets the last tap */
-    const float *bias;          /* [width] or NULL */
-} conv;
+typedef kr_conv_params conv;
 
 static const kr_option conv_options[] = {
     { "taps", KR_COUNT, KR_AT(conv, taps), 1, 4096, KR_REQUIRED, NULL },
     { 0 }
 };
 
-static krait_status conv_shape(kr_layer *layer, krait_message *message)
+krait_status kr_conv_shape(kr_layer *layer, krait_message *message)
 {
     (void)message;
     layer->out_width = layer->in_width;
@@ -29,7 +25,7 @@ static void conv_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_floats(wants, "bias", KR_AT(conv, bias), layer->in_width, 1);
 }
 
-static void conv_memory(const kr_layer *layer, kr_parts *parts)
+void kr_conv_memory(const kr_layer *layer, kr_parts *parts)
 {
     const conv *p = layer->params;
 
@@ -84,7 +80,7 @@ static void conv_task(void *argument, size_t task)
     }
 }
 
-static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+void kr_conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const conv *p = layer->params;
     uint64_t    work = (uint64_t)kr_rows_count(in) * in->width * (p->taps + KR_WORK_NUMBER);
@@ -95,6 +91,6 @@ static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *
 
 extern const kr_layer_type kr_layer_conv;
 const kr_layer_type kr_layer_conv = {
-    .name = "conv", .params_size = sizeof(conv), .options = conv_options, .shape = conv_shape,
-    .weights = conv_weights, .memory = conv_memory, .run = conv_run,
+    .name = "conv", .params_size = sizeof(conv), .options = conv_options, .shape = kr_conv_shape,
+    .weights = conv_weights, .memory = kr_conv_memory, .run = kr_conv_run,
 };

@@ -57,7 +57,7 @@ static void lru_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_lru;
 const kr_layer_type kr_layer_lru = {
-    .name = "lru", .params_size = sizeof(lru), .options = lru_options, .shape = kr_lti_shape, .weights = lru_weights,
-    .prepare = lru_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
+    .name = "lru", .flags = KR_LTI_FLAGS, .params_size = sizeof(lru), .options = lru_options, .shape = kr_lti_shape,
+    .weights = lru_weights, .prepare = lru_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
     .scratch = kr_lti_scratch, .run = kr_lti_run,
 };

@@ -10,12 +10,17 @@
 #include "core/complex.h"
 #include "layers/layer.h"
 
+/* Also flags of a type that runs with kr_lti_run(). */
+#define KR_LTI_FLAGS KR_CONVOLVES
+
 /* The first thing in such a layer's params: its memory, scratch and run are those below. */
 typedef struct kr_lti {
     size_t       states;
     const float *d;             /* [width] or NULL */
     float       *a, *power;     /* as kr_turn's a; power: a to the KR_TURNING_ROWS */
+    int          liquid;        /* x = a x + B u (x + 1) */
     int          low;           /* some a is so close to the unit circle that a float is too short for it */
+    uint32_t    *reach;         /* of every 16 states: kr_convolution */
     kr_matrix    b, c;
     double      *z;             /* as kr_timed's; of a layer that uses time */
     int          rule;          /* KR_HOLD, ...: set before kr_lti_take() */

@@ -14,11 +14,13 @@ static const kr_arch *const arch_list[] = {
     NULL
 };
 
-/* The original Mamba's has no model_type, but sizes under names of its own. */
+/* The original Mamba's has no model_type, and Mistral's says "mamba", but they have sizes under names of their own. */
 const kr_arch *kr_arch_for_config(const kr_json *config)
 {
     const kr_json *type = kr_json_get(config, "model_type");
 
+    if ((!type || kr_json_is(type, "mamba")) && kr_json_get(config, "dim") && kr_json_get(config, "n_groups"))
+        return &kr_arch_codestral;
     for (const kr_arch *const *arch = arch_list; *arch; arch++)
         if ((*arch)->model_type && kr_json_is(type, (*arch)->model_type))
             return *arch;
@@ -83,6 +85,30 @@ krait_status kr_field_flag(kr_loading *loading, const kr_json *from, const char 
                        loading->what, name);
     *value = field->flag;
     return KRAIT_OK;
+}
+
+krait_status kr_field_switch(kr_loading *loading, const kr_json *from, const char *name, int fallback, int *value)
+{
+    krait_status status = kr_field_flag(loading, from, name, value);
+
+    if (status == KRAIT_OK && *value < 0)
+        *value = fallback;
+    return status;
+}
+
+krait_status kr_field_choice(kr_loading *loading, const kr_json *from, const char *name, const char *const *names,
+                             int fallback, int *choice)
+{
+    const kr_json *field = kr_json_get(from, name);
+
+    *choice = fallback;
+    if (!field || field->kind == KR_JSON_NULL)
+        return KRAIT_OK;
+    for (*choice = 0; names[*choice]; ++*choice)
+        if (kr_json_is(field, names[*choice]))
+            return KRAIT_OK;
+    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%.64s' is '%.32s', which is not built",
+                   loading->what, name, field->kind == KR_JSON_TEXT ? field->text : "no text");
 }
 
 static int field_listed(const char *const *list, const char *name)

@@ -33,6 +33,11 @@ krait_status kr_field_number(kr_loading *loading, const kr_json *from, const cha
                              double high, double fallback, double *value);
 /* 1, 0, or -1 if absent. */
 krait_status kr_field_flag(kr_loading *loading, const kr_json *from, const char *name, int *value);
+/* 1 or 0; absent: fallback. */
+krait_status kr_field_switch(kr_loading *loading, const kr_json *from, const char *name, int fallback, int *value);
+/* The index in 'names', which ends at NULL, of a text; absent: fallback. */
+krait_status kr_field_choice(kr_loading *loading, const kr_json *from, const char *name, const char *const *names,
+                             int fallback, int *choice);
 /* Tells options->warn of every field of config.json that is in neither list (each ends at NULL). */
 void         kr_field_warn_rest(kr_loading *loading, const char *const *used,
                                 const char *const *harmless);

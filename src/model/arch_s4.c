@@ -27,10 +27,12 @@ static const char *const s4_harmless[] = {
 
 typedef struct s4 {
     size_t inputs, width, states, layers, classes, channels, copies;
-    int    batch, prenorm, final_norm, tied, fast, bilinear;
+    int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
 } s4;
+
+enum { S4_EXP, S4_NONE };
 
 static const char *const s4_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
 static const char *const s4_norms[] = { "layer", "batch", NULL };
@@ -38,43 +40,27 @@ static const char *const s4_pools[] = { "mean", "last", NULL };
 static const char *const s4_discs[] = { "zoh", "bilinear", NULL };
 static const char *const s4_ends[] = { "glu", NULL };
 
-/* The index in 'names' of a text; absent: fallback. */
-static krait_status s4_choice(kr_loading *loading, const char *name, const char *const *names, int fallback,
-                              int *choice)
+/* null is what Python calls None: no function. */
+static krait_status s4_transform(kr_loading *loading, const char *name, int fallback, int *transform)
 {
     const kr_json *field = kr_json_get(loading->config, name);
 
-    *choice = fallback;
-    if (!field)
-        return KRAIT_OK;
-    for (*choice = 0; names[*choice]; ++*choice)
-        if (kr_json_is(field, names[*choice]) ||
-            (field->kind == KR_JSON_NULL && strcmp(names[*choice], "none") == 0))
-            return KRAIT_OK;
-    return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%.64s' is '%.32s', which is not built",
-                   loading->what, name, field->kind == KR_JSON_TEXT ? field->text : "no text");
-}
-
-static krait_status s4_flag(kr_loading *loading, const char *name, int fallback, int *flag)
-{
-    krait_status status = kr_field_flag(loading, loading->config, name, flag);
-
-    if (status == KRAIT_OK && *flag < 0)
-        *flag = fallback;
-    return status;
+    if (field && field->kind == KR_JSON_NULL)
+        fallback = S4_NONE;
+    return kr_field_choice(loading, loading->config, name, s4_transforms, fallback, transform);
 }
 
 static krait_status s4_refuse(kr_loading *loading)
 {
     static const char *const modes[] = { "diag", NULL }, *const activations[] = { "gelu", NULL };
-    static const char *const flags[] = { "bidirectional", "is_real", "swap_channels" };
+    static const char *const flags[] = { "is_real", "swap_channels" };
     int          chosen, set = 0;
-    krait_status status = s4_choice(loading, "mode", modes, 0, &chosen);
+    krait_status status = kr_field_choice(loading, loading->config, "mode", modes, 0, &chosen);
 
     if (status == KRAIT_OK)
-        status = s4_choice(loading, "activation", activations, 0, &chosen);
+        status = kr_field_choice(loading, loading->config, "activation", activations, 0, &chosen);
     for (size_t i = 0; i < sizeof flags / sizeof *flags && status == KRAIT_OK; i++) {
-        status = s4_flag(loading, flags[i], 0, &set);
+        status = kr_field_switch(loading, loading->config, flags[i], 0, &set);
         if (status == KRAIT_OK && set)
             return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: '%s' is not built", loading->what, flags[i]);
     }
@@ -109,18 +95,19 @@ static krait_status s4_choices(kr_loading *loading, s4 *s)
     krait_status status;
     int          end;
 
-    if ((status = s4_choice(loading, "norm", s4_norms, 0, &s->batch)) != KRAIT_OK ||
-        (status = s4_choice(loading, "pooling", s4_pools, 0, &s->pooling)) != KRAIT_OK ||
-        (status = s4_choice(loading, "disc", s4_discs, 0, &s->bilinear)) != KRAIT_OK ||
-        (status = s4_choice(loading, "final_act", s4_ends, 0, &end)) != KRAIT_OK ||
-        (status = s4_choice(loading, "real_transform", s4_transforms, 0, &s->real)) != KRAIT_OK ||
-        (status = s4_choice(loading, "imag_transform", s4_transforms, 1, &s->imag)) != KRAIT_OK ||
-        (status = s4_choice(loading, "dt_transform", s4_transforms, 0, &s->step)) != KRAIT_OK ||
-        (status = s4_flag(loading, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
-        (status = s4_flag(loading, "final_norm", 0, &s->final_norm)) != KRAIT_OK ||
-        (status = s4_flag(loading, "dt_tie", 1, &s->tied)) != KRAIT_OK)
+    if ((status = kr_field_choice(loading, loading->config, "norm", s4_norms, 0, &s->batch)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, loading->config, "pooling", s4_pools, 0, &s->pooling)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, loading->config, "disc", s4_discs, 0, &s->bilinear)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, loading->config, "final_act", s4_ends, 0, &end)) != KRAIT_OK ||
+        (status = s4_transform(loading, "real_transform", S4_EXP, &s->real)) != KRAIT_OK ||
+        (status = s4_transform(loading, "imag_transform", S4_NONE, &s->imag)) != KRAIT_OK ||
+        (status = s4_transform(loading, "dt_transform", S4_EXP, &s->step)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "final_norm", 0, &s->final_norm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "bidirectional", 0, &s->bidirectional)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "dt_tie", 1, &s->tied)) != KRAIT_OK)
         return status;
-    return s4_flag(loading, "dt_fast", 0, &s->fast);
+    return kr_field_switch(loading, loading->config, "dt_fast", 0, &s->fast);
 }
 
 /* ---- the tree -------------------------------------------------------------------------------------- */
@@ -155,7 +142,7 @@ static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const cha
 
 static void s4_write_kernel(kr_writer *w, const s4 *s)
 {
-    kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"states\":");
+    kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
     kr_write_unsigned(w, s->states);
     kr_write(w, ",\"channels\":");
     kr_write_unsigned(w, s->channels);
@@ -174,6 +161,8 @@ static void s4_write_kernel(kr_writer *w, const s4 *s)
     kr_write_number(w, s->rate);
     kr_write(w, ",\"bandlimit\":");
     kr_write_number(w, s->bandlimit);
+    if (s->bidirectional)
+        kr_write(w, ",\"bidirectional\":true");
     kr_write(w, "}}");
 }
 
@@ -187,7 +176,7 @@ static void s4_write_block(kr_writer *w, const s4 *s)
     }
     s4_write_kernel(w, s);
     kr_write(w, ",{\"activation\":{\"kind\":\"gelu\"}},");
-    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"width\":");
+    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"path\":\"layers.{i}.output_linear.0\",\"width\":");
     kr_write_unsigned(w, 2 * s->width);
     kr_write(w, "}},{\"glu\":{}}]}}");
 }

@@ -37,31 +37,6 @@ static krait_status vim_unsupported(const kr_loading *loading, const char *field
                    why);
 }
 
-/* The index in 'names' of a text; absent: fallback. */
-static krait_status vim_choice(kr_loading *loading, const char *name, const char *const *names,
-                               int fallback, int *choice)
-{
-    const kr_json *field = kr_json_get(loading->config, name);
-
-    *choice = fallback;
-    if (!field || field->kind == KR_JSON_NULL)
-        return KRAIT_OK;
-    for (*choice = 0; names[*choice]; ++*choice)
-        if (kr_json_is(field, names[*choice]))
-            return KRAIT_OK;
-    return vim_unsupported(loading, name, " is none that is known");
-}
-
-static krait_status vim_flag(kr_loading *loading, const kr_json *from, const char *name,
-                             int fallback, int *flag)
-{
-    krait_status status = kr_field_flag(loading, from, name, flag);
-
-    if (status == KRAIT_OK && *flag < 0)
-        *flag = fallback;
-    return status;
-}
-
 /* 28, or [rows, columns]. */
 static krait_status vim_extent(kr_loading *loading, const char *name, size_t fallback,
                                size_t *extent)
@@ -96,10 +71,10 @@ static krait_status vim_refuse(kr_loading *loading)
     int            rope, fast;
     krait_status   status;
 
-    if ((status = vim_flag(loading, loading->config, "if_rope", 0, &rope)) != KRAIT_OK ||
+    if ((status = kr_field_switch(loading, loading->config, "if_rope", 0, &rope)) != KRAIT_OK ||
         (status = kr_field_number(loading, loading->config, "flip_img_sequences_ratio", -1e30,
                                   1e30, 0, &flips)) != KRAIT_OK ||
-        (status = vim_flag(loading, mixer, "use_fast_path", 1, &fast)) != KRAIT_OK)
+        (status = kr_field_switch(loading, mixer, "use_fast_path", 1, &fast)) != KRAIT_OK)
         return status;
     if (rope)
         return vim_unsupported(loading, "if_rope", ": rotary embeddings are not built");
@@ -162,8 +137,8 @@ static krait_status vim_mixer(kr_loading *loading, kr_vim *s)
 
     if ((status = kr_field_number(loading, mixer, "expand", 0.001, 1024, 2, &expand)) != KRAIT_OK ||
         (status = kr_field_count(loading, mixer, "d_conv", 1, 4096, 4, &s->taps)) != KRAIT_OK ||
-        (status = vim_flag(loading, mixer, "bias", 0, &s->bias)) != KRAIT_OK ||
-        (status = vim_flag(loading, mixer, "conv_bias", 1, &s->conv_bias)) != KRAIT_OK)
+        (status = kr_field_switch(loading, mixer, "bias", 0, &s->bias)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, mixer, "conv_bias", 1, &s->conv_bias)) != KRAIT_OK)
         return status;
     s->inner = (size_t)(expand * (double)s->width);
     s->rank = automatic;
@@ -186,16 +161,16 @@ static krait_status vim_flow(kr_loading *loading, kr_vim *s)
     int            token, twice, middle, v1;
     krait_status   status;
 
-    if ((status = vim_choice(loading, "final_pool_type", pools, VIM_LAST, &s->pool)) != KRAIT_OK ||
-        (status = vim_choice(loading, "bimamba_type", both, VIM_V2, &s->both)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "if_bimamba", 0, &v1)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "rms_norm", 1, &s->rms)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "if_divide_out", 1, &s->divide)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "if_bidirectional", 0, &s->pairs)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "if_abs_pos_embed", 1, &s->positions)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "if_cls_token", 1, &token)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "use_double_cls_token", 0, &twice)) != KRAIT_OK ||
-        (status = vim_flag(loading, c, "use_middle_cls_token", 1, &middle)) != KRAIT_OK)
+    if ((status = kr_field_choice(loading, c, "final_pool_type", pools, VIM_LAST, &s->pool)) != KRAIT_OK ||
+        (status = kr_field_choice(loading, c, "bimamba_type", both, VIM_V2, &s->both)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "if_bimamba", 0, &v1)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "rms_norm", 1, &s->rms)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "if_divide_out", 1, &s->divide)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "if_bidirectional", 0, &s->pairs)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "if_abs_pos_embed", 1, &s->positions)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "if_cls_token", 1, &token)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "use_double_cls_token", 0, &twice)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "use_middle_cls_token", 1, &middle)) != KRAIT_OK)
         return status;
     if (v1)
         s->both = VIM_V1;

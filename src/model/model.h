@@ -60,6 +60,7 @@ struct krait_model {
     size_t            grid[2];      /* of a step of input; 1, 1: none */
     int               whole;        /* takes whole sequences, remembers nothing */
     int               uses_time;
+    int               convolves;    /* a layer has a form of its own for KRAIT_CONVOLUTION */
     size_t            along_bytes;  /* whole: of one lane in a run */
     size_t            most_steps;   /* whole: bound of a sequence; 0: none */
     kr_flows          flows;

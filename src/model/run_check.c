@@ -13,8 +13,10 @@ static krait_status check_mode(const krait_model *model, const krait_input *inpu
 {
     if (input->mode < KRAIT_RECURRENT || input->mode > KRAIT_CONVOLUTION)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "mode %d is not known", (int)input->mode);
-    if (input->mode == KRAIT_CONVOLUTION)
-        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "mode CONVOLUTION is not built yet");
+    if (input->mode == KRAIT_CONVOLUTION && !model->convolves)
+        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "mode CONVOLUTION: no layer of this model has such a form");
+    if (input->mode == KRAIT_CONVOLUTION && input->dt)
+        return kr_fail(message, KRAIT_ERR_ARGUMENT, "dt is given with mode CONVOLUTION, which has one for all rows");
     if (input->nan_policy < KRAIT_NAN_PROPAGATE || input->nan_policy > KRAIT_NAN_HOLD)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "nan_policy %d is not known", (int)input->nan_policy);
     if (input->dt && !model->uses_time)

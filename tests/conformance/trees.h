@@ -39,6 +39,14 @@ static const krait_tree krait_trees[] = {
       "table.weight 40 24;1.norm.weight 24;1.mixer.in_proj.weight 80 24;1.mixer.conv1d.weight 40 3;"
       "1.mixer.x_proj.weight 14 40;1.mixer.dt_proj.weight 40 4;1.mixer.A_log 40 5;1.mixer.D 40;"
       "1.mixer.out_proj.weight 24 40;last_norm.weight 24" },
+    { "mamba2", 0, 20, 0,                /* mamba2: groups, more states than a segment has, both places of the gate */
+      HEAD "{\"features\":20},\"tree\":{\"sequence\":[{\"residual\":{\"mamba2\":{\"name\":\"m\",\"heads\":4,"
+      "\"head_dim\":20,\"states\":70,\"groups\":2,\"norm_size\":40}}},{\"residual\":{\"mamba2\":{\"name\":\"n\","
+      "\"heads\":2,\"head_dim\":80,\"states\":5,\"taps\":2,\"D\":\"channels\",\"norm_before_gate\":true,"
+      "\"dt_max\":0.5}}},{\"linear\":{\"name\":\"last\",\"width\":9}}]}}",
+      "0.m.in_proj.weight 444 20;0.m.conv1d.weight 360 4;0.m.conv1d.bias 360;0.m.dt_bias 4;0.m.A_log 4;0.m.D 4;"
+      "0.m.norm.weight 80;0.m.out_proj.weight 20 80;1.n.in_proj.weight 332 20;1.n.in_proj.bias 332;1.n.conv1d.weight 170 2;"
+      "1.n.A_log 2;1.n.D 160;1.n.norm.weight 160;1.n.out_proj.weight 20 160;1.n.out_proj.bias 20;last.weight 9 20" },
     { "fading", 0, 12, 0,               /* no biases: states decay below 2^-100 over rows of zeros */
       HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"linear\":{\"width\":32,"
       "\"weights\":{\"weight\":{\"tensor\":\"first\",\"transpose\":true}}}},"
@@ -71,6 +79,13 @@ static const krait_tree krait_trees[] = {
       "first.weight 20 12;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;"
       "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.log_dt 18;3.b.kernel.log_A_real 18 5;"
       "3.b.kernel.A_imag 18 5;3.b.kernel.C 18 5 2;3.b.D 18;last.weight 7 18" },
+    { "facing", 0, 12, 0,               /* diagonal states from both ends, with two heads and as one float and two */
+      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"s4d\":{\"name\":\"a\",\"states\":7,\"copies\":3,\"channels\":2,"
+      "\"bidirectional\":true}},{\"linear\":{\"name\":\"mid\",\"width\":17}},{\"s4d\":{\"name\":\"b\",\"states\":3,"
+      "\"form\":\"minimal\",\"real\":\"softplus\",\"rate\":0.001,\"bidirectional\":true}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
+      "a.kernel.inv_dt 12;a.kernel.A_real 3 7;a.kernel.A_imag 3 7;a.kernel.C 4 12 7 2;a.D 2 12;mid.weight 17 24;"
+      "b.kernel.log_dt 17;b.kernel.log_A_real 17 3;b.kernel.A_imag 17 3;b.kernel.C 2 17 3 2;b.D 17;last.weight 7 17" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"
@@ -127,6 +142,36 @@ static const krait_tree krait_trees[] = {
       "in.weight 13 7;1.a.Lambda_re 37;1.a.Lambda_im 37;1.a.B 37 13 2;1.a.C 13 37 2;1.a.D 13;1.a.log_step 37;"
       "b.Lambda_re 16;b.Lambda_im 16;b.B 16 13 2;b.C 13 16 2;b.log_step 16;c.nu_log 9;c.theta_log 9;"
       "c.gamma_log 9;c.B_re 9 13;c.B_im 9 13;c.C_re 13 9;c.C_im 13 9;c.D 13;last.weight 6 13" },
+    { "liquid", 0, 6, 0,                /* states that the input turns, one float or two; halves of a C, powers of B */
+      HEAD "{\"features\":6},\"tree\":{\"sequence\":[{\"residual\":{\"s5\":{\"name\":\"a\",\"states\":37,\"clip_eigs\":true,"
+      "\"step_rescale\":0.1,\"liquid\":true}}},{\"s5\":{\"name\":\"b\",\"states\":16,\"liquid\":true,\"lambda\":\"pairs\","
+      "\"conj_sym\":false,\"step_rescale\":0.001}},{\"s5\":{\"name\":\"c\",\"states\":9,\"clip_eigs\":true,\"half\":\"first\","
+      "\"degree\":2}},{\"s5\":{\"name\":\"d\",\"states\":9,\"clip_eigs\":true,\"half\":\"second\",\"bandlimit\":0.5,"
+      "\"weights\":{\"C\":\"c.C\"}}}]}}",
+      "0.a.Lambda_re 37;0.a.Lambda_im 37;0.a.B 37 6 2;0.a.C 6 37 2;0.a.D 6;0.a.log_step 37;"
+      "b.Lambda 16 2;b.B 16 6 2;b.C 6 16 2;b.log_step 16;c.Lambda_re 9;c.Lambda_im 9;c.B 9 6 2;c.C 6 18 2;"
+      "c.D 6;c.log_step 9;d.Lambda_re 9;d.Lambda_im 9;d.B 9 6 2;d.log_step 9" },
+    { "heads", 0, 6, 0,                 /* H3: a shift, products of heads, a state space for each of them */
+      HEAD "{\"features\":6},\"tree\":{\"sequence\":[{\"residual\":{\"sequence\":[{\"branches\":{\"merge\":\"concatenate\","
+      "\"of\":[{\"linear\":{\"name\":\"q\",\"width\":12}},{\"sequence\":{\"name\":\"r\",\"of\":[{\"branches\":{\"merge\":"
+      "\"concatenate\",\"of\":[{\"sequence\":{\"name\":\"s\",\"of\":[{\"linear\":{\"name\":\"k\",\"width\":12}},{\"shift\":"
+      "{\"name\":\"f\",\"states\":9}}]}},{\"linear\":{\"name\":\"v\",\"width\":12}}]}},{\"outer\":{\"head_dim\":3}},"
+      "{\"s4d\":{\"name\":\"d\",\"form\":\"h3\",\"states\":5,\"tile\":9,\"copies\":2,\"discretization\":\"bilinear\"}}]}}]}},"
+      "{\"contract\":{\"head_dim\":3}},{\"linear\":{\"name\":\"o\",\"width\":6}}]}}]}}",
+      "0.0.q.weight 12 6;0.0.r.0.s.k.weight 12 6;0.0.r.0.s.f.ssm_k_kernel.kernel.B 12 9;0.0.r.0.s.f.ssm_k_kernel.kernel.C 12 9;"
+      "0.0.r.0.s.f.ssm_k_D 12;0.0.r.0.v.weight 12 6;0.0.r.d.kernel.kernel.log_dt 4;0.0.r.d.kernel.kernel.inv_A_real 2 5;"
+      "0.0.r.d.kernel.kernel.A_imag 2 5;0.0.r.d.kernel.kernel.B 2 5 2;0.0.r.d.kernel.kernel.C 4 5 2;0.0.r.d.D 4;"
+      "0.o.weight 6 12" },
+    { "lowrank", 0, 9, 0,               /* S4 of one sum, two and more, as two floats and not, with a stored C and a plain one */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":20}},"
+      "{\"s4\":{\"name\":\"a\",\"states\":7,\"copies\":5,\"l_kernel\":37}},{\"linear\":{\"name\":\"mid\",\"width\":18}},"
+      "{\"residual\":{\"s4\":{\"name\":\"b\",\"states\":5,\"rank\":2,\"copies\":1,\"real\":\"softplus\",\"rate\":0.01,"
+      "\"l_kernel\":9}}},{\"s4\":{\"name\":\"c\",\"states\":3,\"rank\":3,\"copies\":1}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":6}}]}}",
+      "in.weight 20 9;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;a.kernel.P 5 7 2;"
+      "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.inv_dt 18;3.b.kernel.A_real 5;3.b.kernel.A_imag 5;"
+      "3.b.kernel.B 5 2;3.b.kernel.P 2 5 2;3.b.kernel.C 18 5 2;3.b.D 18;c.kernel.inv_dt 18;c.kernel.A_real 3;"
+      "c.kernel.A_imag 3;c.kernel.B 3 2;c.kernel.P 3 3 2;c.kernel.C 18 3 2;last.weight 6 18" },
     { "intervals", 0, 9, TIMED,         /* rows with a time between them by every rule, states that begin as learned */
       HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":18}},"
       "{\"s5\":{\"name\":\"a\",\"states\":35,\"clip_eigs\":true}},{\"s4d\":{\"name\":\"b\",\"states\":5}},"

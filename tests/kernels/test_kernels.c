@@ -352,6 +352,18 @@ static void check_pairs(const float *h, const float *expected, size_t channels, 
             CHECK_U64(kr_canonical_bits(h[i]), kr_canonical_bits(expected[i]));
 }
 
+/* Silence after a loud signal, which some states outlast; then one channel in three hears something. */
+static void make_fading(float *a, float *x, float *h, size_t memory, size_t rows, size_t stride)
+{
+    for (size_t i = 0; i < 4 * memory; i++)
+        a[i] = i / 16 % 4 > 1 ? 0 : i / 16 % 4 ? -0.1f : i / 64 % 5 == 4 ? 1.0f : 0.1f + 0.3f * (float)(i % 3);
+    for (size_t i = 0; i < rows * stride; i++)
+        x[i] = i + stride > rows * stride && i % 3 == 0 ? 1.0f : i % 2 ? 0.0f : -0.0f;
+    for (size_t i = 0; i < 2 * memory; i++)
+        if (i % 11 == 0)
+            h[i] = i % 2 ? 0.0f : i == 66 ? kr_float_of(0x7fc00000u) : -0.0f;
+}
+
 static void compare_diagonal(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rows,
                              int precise)
 {
@@ -368,6 +380,11 @@ static void compare_diagonal(const kr_kernels *k, kr_random *random, size_t chan
         x[i] = 0;
     for (size_t i = 0; rows == 1 && i < 2 * memory; i++)
         h[i] = h2[i] = ends[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
+    if (rows > 130) {
+        make_fading(a, x, h, memory, rows, stride);
+        memcpy(h2, h, 2 * memory * sizeof *h);
+        memcpy(ends, h, 2 * memory * sizeof *h);
+    }
     k->diagonal(&p);
     p.y = expected;
     p.h = h2;
@@ -393,7 +410,7 @@ static void compare_diagonal(const kr_kernels *k, kr_random *random, size_t chan
 static void check_diagonal(const kr_kernels *k)
 {
     static const size_t states[] = { 1, 2, 3, 4, 7, 8, 13 };
-    static const size_t rows[] = { 0, 1, 5, 65, 130 };
+    static const size_t rows[] = { 0, 1, 5, 65, 130, 330 };
     kr_random           random = kr_random_from(11);
 
     for (size_t s = 0; s < sizeof states / sizeof *states; s++)
@@ -407,7 +424,18 @@ TEST(kernels_diagonal_equals_plain)
     with_tables(check_diagonal);
 }
 
-static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, size_t rows, int low, int odd)
+/* x = a x + v and what a liquid system makes of v. */
+enum { TURN, LIQUID, LIQUID_ALONE, TURN_FORMS };
+
+static void run_turn(const kr_kernels *k, const kr_turn *p, int form)
+{
+    if (form == TURN)
+        k->turn(p);
+    else
+        k->liquid(p, form == LIQUID_ALONE);
+}
+
+static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, size_t rows, int low, int odd, int form)
 {
     size_t  stride = 2 * states + 3, count = rows * stride, memory = 2 * kr_pad16(states);
     float  *a = floats(random, 2 * memory, odd), *x = floats(random, memory, odd), *x2 = copy_of(x, memory);
@@ -420,15 +448,15 @@ static void compare_turn(const kr_kernels *k, kr_random *random, size_t states, 
         a[i] = i % 64 < 16 ? (i % 2 ? -1.0f : 1.0f) : 0.0f;
     for (size_t i = 0; rows == 1 && i < count; i++)
         v[i] = out[i] = 0;
-    k->turn(&p);
+    run_turn(k, &p, form);
     p.x = none;
     p.v = v;
     p.out = NULL;
-    k->turn(&p);
+    run_turn(k, &p, form);
     p.x = x2;
     p.out = v;
-    kr_kernels_plain.turn(&p);
-    test_note("%s: %zu complex states, %zu rows, low parts %d", k->name, states, rows, low);
+    run_turn(&kr_kernels_plain, &p, form);
+    test_note("%s: %zu complex states, %zu rows, low parts %d, form %d", k->name, states, rows, low, form);
     CHECK(equal(out, v, count));
     CHECK(equal(x, x2, memory));
     CHECK(equal(none, x2, memory));
@@ -443,7 +471,136 @@ static void check_turn(const kr_kernels *k)
     for (size_t states = 1; states <= 83; states += states < 40 ? 1 : 6)
         for (size_t rows = 1; rows <= 9; rows += 4)
             for (int i = 0; i < 4; i++)
-                compare_turn(k, &random, states, rows, i % 2, i / 2);
+                compare_turn(k, &random, states, rows, i % 2, i / 2, TURN);
+}
+
+static void check_liquid(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(17);
+
+    for (size_t states = 1; states <= 83; states += states < 40 ? 1 : 6)
+        for (size_t rows = 1; rows <= 9; rows += 4)
+            for (int i = 0; i < 8; i++)
+                compare_turn(k, &random, states, rows, i % 2, i / 2 % 2, i < 4 ? LIQUID : LIQUID_ALONE);
+}
+
+/* ---- Mamba-2 ------------------------------------------------------------------------- */
+
+static void compare_pace(const kr_kernels *k, kr_random *random, size_t heads, int odd)
+{
+    size_t  rows = 3, stride = heads + 2, count = rows * heads;
+    float  *raw = floats(random, rows * stride, odd), *bias = floats(random, heads, odd), *a = floats(random, heads, odd);
+    float  *dt = floats(random, count, 0), *dt2 = copy_of(dt, count), *decay = copy_of(dt, count), *decay2 = copy_of(dt, count);
+    kr_pace p = { raw, stride, odd ? bias : NULL, a, 0.3f, heads % 2 ? 0.8f : kr_float_of(0x7f800000u), dt, decay, rows, heads };
+
+    k->pace(&p);
+    p.dt = dt2;
+    p.decay = decay2;
+    kr_kernels_plain.pace(&p);
+    test_note("%s: %zu heads", k->name, heads);
+    CHECK(equal(dt, dt2, count));
+    CHECK(equal(decay, decay2, count));
+    test_note("%s", "");
+    release(raw), release(bias), release(a), release(dt), release(dt2), release(decay), release(decay2);
+}
+
+/* Of a head's states the padding is nobody's. */
+static void compare_heads(const kr_kernels *k, kr_random *random, size_t width, size_t states, size_t rows, int odd)
+{
+    size_t    heads = 2, all = heads * width, padded = kr_pad16(width), memory = heads * padded * states;
+    size_t    stride = all + 3, bc_stride = 2 * states + 1, dt_stride = heads + 1;
+    kr_matrix layout = { NULL, width, states, KRAIT_F32 };
+    float    *x = floats(random, rows * stride, odd), *dt = floats(random, rows * dt_stride, odd);
+    float    *decay = floats(random, rows * dt_stride, odd), *bc = floats(random, rows * bc_stride, odd);
+    float    *d = floats(random, all, odd), *h = floats(random, memory, odd), *h2 = copy_of(h, memory);
+    float    *y = floats(random, rows * stride, 0), *y2 = copy_of(y, rows * stride);
+    kr_heads  p = { x, dt, decay, bc, bc + states, d, h, y, stride, dt_stride, bc_stride, stride, rows, heads, width, states };
+
+    for (size_t i = 0; rows == 1 && i < memory; i++)            /* what is flushed shows at its bound */
+        h[i] = h2[i] = kr_float_of(kr_bits_of(KR_TINY) - i % 2);
+    for (size_t i = 0; rows == 1 && i < all; i++)
+        x[i] = 0;
+    for (size_t i = 0; rows == 1 && i < heads; i++)
+        decay[i] = dt[i] = 1;
+    k->heads(&p);
+    p.h = h2;
+    p.y = y2;
+    kr_kernels_plain.heads(&p);
+    test_note("%s: heads of %zu channels, %zu states, %zu rows", k->name, width, states, rows);
+    CHECK(equal(y, y2, rows * stride));
+    for (size_t i = 0; i < heads * width * states; i++) {
+        size_t c = i / states % width, at = i / states / width * padded * states + kr_pack_index(&layout, c, i % states);
+
+        if (!CHECK(kr_canonical_bits(h[at]) == kr_canonical_bits(h2[at])))
+            break;
+    }
+    test_note("%s", "");
+    release(x), release(dt), release(decay), release(bc), release(d), release(h), release(h2), release(y), release(y2);
+}
+
+static void compare_fade(const kr_kernels *k, kr_random *random, size_t rows, int odd)
+{
+    size_t   count = rows * KR_CHUNK;
+    float   *products = floats(random, count, odd), *decay = floats(random, 2 * rows, odd);
+    float   *weights = floats(random, count, 0), *weights2 = copy_of(weights, count);
+    float   *since = floats(random, rows, 0), *since2 = copy_of(since, rows), *left = copy_of(since, rows);
+    float   *left2 = copy_of(since, rows);
+    kr_fade  p = { products, decay, 2, rows, weights, since, left };
+
+    k->fade(&p);
+    p.weights = weights2;
+    p.since = since2;
+    p.left = left2;
+    kr_kernels_plain.fade(&p);
+    test_note("%s: %zu rows of a chunk", k->name, rows);
+    CHECK(equal(weights, weights2, count));
+    CHECK(equal(since, since2, rows));
+    CHECK(equal(left, left2, rows));
+    test_note("%s", "");
+    release(products), release(decay), release(weights), release(weights2), release(since), release(since2);
+    release(left), release(left2);
+}
+
+static void compare_chunk(const kr_kernels *k, kr_random *random, size_t width, int odd)
+{
+    size_t   rows = 5, stride = width + 2, count = rows * stride;
+    float   *now = floats(random, rows * KR_CHUNK, odd), *before = floats(random, rows * KR_CHUNK, odd);
+    float   *since = floats(random, rows, odd), *x = floats(random, count, odd), *d = floats(random, width, odd);
+    float   *y = floats(random, count, 0), *y2 = copy_of(y, count), *w = copy_of(y, count), *w2 = copy_of(y, count);
+    kr_chunk p = { now, before, since, x, d, y, stride, stride, rows, width };
+
+    k->chunk(&p);
+    p.y = y2;
+    kr_kernels_plain.chunk(&p);
+    k->weigh(w, stride, x, stride, since, 1, rows, width);
+    kr_kernels_plain.weigh(w2, stride, x, stride, since, 1, rows, width);
+    test_note("%s: %zu channels of a chunk", k->name, width);
+    CHECK(equal(y, y2, count));
+    CHECK(equal(w, w2, count));
+    test_note("%s", "");
+    release(now), release(before), release(since), release(x), release(d), release(y), release(y2), release(w), release(w2);
+}
+
+static void check_heads(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 3, 8, 17, 63, 64, 65, 130 };
+    kr_random           random = kr_random_from(12);
+
+    for (size_t width = 1; width <= 150; width += width < 40 ? 3 : 17)
+        for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+            for (size_t rows = 1; rows <= 37; rows += 12)
+                compare_heads(k, &random, width, states[i], rows, (int)(width + i) % 2);
+    for (size_t n = 1; n <= KR_CHUNK; n++)
+        for (int odd = 0; odd < 2; odd++) {
+            compare_pace(k, &random, n, odd);
+            compare_fade(k, &random, n, odd);
+            compare_chunk(k, &random, n, odd);
+        }
+}
+
+TEST(kernels_heads_equal_plain)
+{
+    with_tables(check_heads);
 }
 
 TEST(kernels_turn_equals_plain)
@@ -538,6 +695,112 @@ static void check_timed(const kr_kernels *k)
 TEST(kernels_timed_rows_equal_plain)
 {
     with_tables(check_timed);
+}
+
+static void compare_rank(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rank, size_t rows,
+                         int precise)
+{
+    int     odd = (int)(states % 2);
+    size_t  stride = channels + 2, count = rows * stride, memory = 2 * kr_pad16(channels) * states;
+    size_t  numbers = kr_rank_numbers(rank) * memory / 2;
+    float  *w = floats(random, numbers, odd), *d = floats(random, channels, 1), *u = floats(random, count, odd);
+    float  *x = floats(random, memory, 1), *x2 = copy_of(x, memory), *y = floats(random, count, 0), *expected = copy_of(y, count);
+    kr_rank p = { w, states == 2 ? NULL : d, u, stride, x, y, stride, rows, channels, states, rank, precise };
+
+    for (size_t i = 0; rows == 1 && i < numbers; i++)           /* what is flushed shows at its bound */
+        w[i] = i / 16 % kr_rank_numbers(rank) == 0;
+    for (size_t i = 0; rows == 1 && i < stride; i++)
+        u[i] = 0;
+    for (size_t i = 0; rows == 1 && i < memory; i++)
+        x[i] = x2[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
+    k->rank(&p);
+    p.y = expected;
+    p.x = x2;
+    kr_kernels_plain.rank(&p);
+    test_note("%s: rank %zu of %zu channels, %zu states, %zu rows, precise %d", k->name, rank, channels, states, rows,
+              precise);
+    CHECK(equal(y, expected, count));
+    check_pairs(x, x2, channels, states);
+    p.y = NULL;
+    p.x = x;
+    k->rank(&p);
+    p.x = x2;
+    kr_kernels_plain.rank(&p);
+    check_pairs(x, x2, channels, states);
+    CHECK_BYTES(x - GUARD, x2 - GUARD, GUARD * sizeof *x);
+    CHECK_BYTES(x + memory, x2 + memory, GUARD * sizeof *x);
+    test_note("%s", "");
+    release(w), release(d), release(u), release(x), release(x2), release(y), release(expected);
+}
+
+static void check_rank(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 2, 3, 4, 5, 8, 11 }, ranks[] = { 1, 2, 3, KR_MOST_RANK }, rows[] = { 0, 1, 6 };
+    kr_random           random = kr_random_from(12);
+
+    for (size_t s = 0; s < sizeof states / sizeof *states; s++)
+        for (size_t channels = 1; channels <= 40; channels += 5)
+            for (size_t r = 0; r < sizeof ranks / sizeof *ranks; r++)
+                for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++)
+                    compare_rank(k, &random, channels, states[s], ranks[r], rows[i / 2], (int)(i % 2));
+}
+
+TEST(kernels_rank_equals_plain)
+{
+    with_tables(check_rank);
+}
+
+/* A spectrum and two blocks of rows, the second in part, with what was there and without. */
+static void compare_fourier(const kr_kernels *k, kr_random *random, size_t length, size_t channels, int pairs)
+{
+    size_t     width = channels * (pairs ? 2 : 1), stride = width + 3, rows = length - length / 3;
+    size_t     numbers = (pairs ? 64 : 32) * length, count = (length + rows) * stride;
+    float     *twiddles = floats(random, 6 * length, 0), *angles = floats(random, 4 * length, 0);
+    float     *x = floats(random, count, 0), *y = floats(random, count, 0), *y2 = copy_of(y, count);
+    float     *spectrum = floats(random, numbers, 0), *spectrum2 = copy_of(spectrum, numbers);
+    float     *work = floats(random, numbers, 0);
+    kr_fourier p = { twiddles, angles, 2, length, pairs, channels, x, NULL, stride, 0, spectrum, NULL, NULL, stride, 0 };
+
+    k->fourier(&p);
+    p.work = spectrum2;
+    kr_kernels_plain.fourier(&p);
+    test_note("%s: %zu rows of %zu channels, pairs %d", k->name, length, channels, pairs);
+    CHECK(equal(spectrum, spectrum2, numbers));
+    p.work = work;
+    p.spectrum = spectrum;
+    for (p.add = 0; p.add < 2; p.add++) {
+        p.before = p.add ? x : NULL;
+        p.x = p.add ? x + length * stride : x;
+        p.rows = p.add ? rows : length;
+        p.y = p.add ? y + length * stride : y;
+        k->fourier(&p);
+        p.y = p.add ? y2 + length * stride : y2;
+        kr_kernels_plain.fourier(&p);
+    }
+    CHECK(equal(y, y2, count));
+    test_note("%s", "");
+    release(twiddles), release(angles), release(x), release(y), release(y2), release(spectrum), release(spectrum2);
+    release(work);
+}
+
+static void check_fourier(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(13);
+
+    for (size_t channels = 1; channels <= 16; channels++)
+        for (int pairs = 0; pairs < 2; pairs++)
+            for (size_t length = channels % 5 == 1 ? 2 : 64; length <= (channels % 5 == 1 ? 2048 : 128); length *= 2)
+                compare_fourier(k, &random, length, channels, pairs);
+}
+
+TEST(kernels_fourier_equals_plain)
+{
+    with_tables(check_fourier);
+}
+
+TEST(kernels_liquid_equals_plain)
+{
+    with_tables(check_liquid);
 }
 
 /* Without weights, in place: what weights of 1 give. */

@@ -156,6 +156,112 @@ static void wrong_diagonal_timed(const kr_diagonal_timed *p)
     spoil(p->h + 16);
 }
 
+static void wrong_rank(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->y)
+        spoil(p->y);
+}
+
+static void wrong_rank_end(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (!p->y)
+        spoil(p->x + 1);
+}
+
+/* The state alone, and only where low parts count and sums are many. */
+static void wrong_ranks(const kr_rank *p)
+{
+    kr_kernels_plain.rank(p);
+    if (p->precise && p->rank == 3)
+        spoil(p->x + 1);
+}
+
+static void wrong_pace(const kr_pace *p)
+{
+    kr_kernels_plain.pace(p);
+    if (p->bias)
+        spoil(p->dt + 1);
+}
+
+static void wrong_paced(const kr_pace *p)
+{
+    kr_kernels_plain.pace(p);
+    spoil(p->decay + 1);
+}
+
+static void wrong_heads(const kr_heads *p)
+{
+    kr_kernels_plain.heads(p);
+    spoil(p->y);
+}
+
+static void wrong_head_state(const kr_heads *p)
+{
+    kr_kernels_plain.heads(p);
+    spoil(p->h + 1);
+}
+
+static void wrong_fade(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->weights + KR_CHUNK);
+}
+
+static void wrong_since(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->since);
+}
+
+static void wrong_left(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->left + 2);
+}
+
+static void wrong_chunk(const kr_chunk *p)
+{
+    kr_kernels_plain.chunk(p);
+    spoil(p->y + p->y_stride);
+}
+
+static void wrong_weigh(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
+                        size_t rows, size_t width)
+{
+    kr_kernels_plain.weigh(y, y_stride, x, x_stride, w, w_stride, rows, width);
+    spoil(y + 1);
+}
+
+static void wrong_spectrum(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (!p->spectrum && !p->pairs)
+        spoil(p->work + 1);
+}
+
+static void wrong_fourier(const kr_fourier *p)
+{
+    kr_kernels_plain.fourier(p);
+    if (p->spectrum && p->pairs)
+        spoil(p->y);
+}
+
+static void wrong_liquid(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (!alone)
+        spoil(p->out);
+}
+
+static void wrong_alone(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (alone)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -264,6 +370,22 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(discretize, wrong_impulse);
     MUST_FAIL(turn_timed, wrong_turn_timed);
     MUST_FAIL(diagonal_timed, wrong_diagonal_timed);
+    MUST_FAIL(rank, wrong_rank);
+    MUST_FAIL(rank, wrong_rank_end);
+    MUST_FAIL(rank, wrong_ranks);
+    MUST_FAIL(pace, wrong_pace);
+    MUST_FAIL(pace, wrong_paced);
+    MUST_FAIL(heads, wrong_heads);
+    MUST_FAIL(heads, wrong_head_state);
+    MUST_FAIL(fade, wrong_fade);
+    MUST_FAIL(fade, wrong_since);
+    MUST_FAIL(fade, wrong_left);
+    MUST_FAIL(chunk, wrong_chunk);
+    MUST_FAIL(weigh, wrong_weigh);
+    MUST_FAIL(fourier, wrong_spectrum);
+    MUST_FAIL(fourier, wrong_fourier);
+    MUST_FAIL(liquid, wrong_liquid);
+    MUST_FAIL(liquid, wrong_alone);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

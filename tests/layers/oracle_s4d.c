@@ -18,35 +18,55 @@ static size_t s4d_states(const layer *l)
     return size_option(l, "states", 32);
 }
 
+/* Channels that the tensors have. */
+static size_t s4d_rows(const layer *l)
+{
+    return l->in / size_option(l, "tile", 1);
+}
+
 static size_t s4d_copies_of(const layer *l)
 {
-    return size_option(l, "copies", l->in);
+    return size_option(l, "copies", s4d_rows(l));
+}
+
+enum slots { STEP, REAL, IMAG, READ, ENTER };
+
+static const char *slot(const layer *l, enum slots which)
+{
+    static const char *const full[] = { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.C", "kernel.B" };
+    static const char *const minimal[] = { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", "kernel.C", NULL };
+    static const char *const h3[] = { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag",
+                                      "kernel.kernel.C", "kernel.kernel.B" };
+
+    return option_is(l, "form", "minimal") ? minimal[which] : option_is(l, "form", "h3") ? h3[which] : full[which];
 }
 
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
-    int    minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
-    double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
+    size_t rows = s4d_rows(l), both = option_is(l, "bidirectional", "true") ? 2 : 1;
+    int    tied = !option_is(l, "tied", "false"), h3 = option_is(l, "form", "h3");
+    /* a next to the unit circle; or so far from it that a state is soon forgotten */
+    double slow = oracle_option_text(l, "slow") ? 5 : oracle_option_text(l, "fading") ? -3 : 0;
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
 
     l->out = heads * l->in;
-    want(l, minimal ? "kernel.log_dt" : "kernel.inv_dt", -3 - slow, 0 - slow, l->in, tied ? 1 : n, 0);
-    want(l, minimal ? "kernel.log_A_real" : "kernel.A_real", least, 0.5, copies, n, 0);
-    want(l, "kernel.A_imag", -2, 6, copies, n, 0);
-    want(l, "kernel.C", -1, 1, heads * l->in, n, 2);
+    want(l, slot(l, STEP), -3 - slow, 0 - slow, rows, tied ? 1 : n, 0);
+    want(l, slot(l, REAL), least, 0.5, copies, n, 0);
+    want(l, slot(l, IMAG), -2, 6, copies, n, 0);
+    want(l, slot(l, READ), -1, 1, both * heads * rows, n, 2);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = heads, c->shape[1] = l->in, c->shape[2] = n, c->shape[3] = 2;
+    c->shape[0] = both * heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = 2;
     c->dimensions = 4;
-    if (!minimal && oracle_option_text(l, "with_b"))
-        want(l, "kernel.B", -1, 1, copies, n, 2);
-    want(l, "D", -1, 1, heads, l->in, 0);
+    if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
+        want(l, slot(l, ENTER), -1, 1, copies, n, 2);
+    want(l, "D", -1, 1, heads, rows, 0);
     if (oracle_option_text(l, "initial"))
-        want(l, "initial_state", -2, 2, l->in, n, 2);
+        want(l, "initial_state", -2, 2, rows, n, 2);
 }
 
-static double through(const layer *l, const char *name, const char *fallback, double x)
+double through(const layer *l, const char *name, const char *fallback, double x)
 {
     const char *kind = oracle_option_text(l, name);
 
@@ -74,16 +94,17 @@ static void set_start(const layer *l, size_t at, double u, double v, pole *p)
 /* Of a row that is so many steps behind the one before it. */
 static pole pole_of(const layer *l, size_t k, size_t n, double steps)
 {
-    int           minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
-    size_t        states = s4d_states(l), h = k % l->in, at = h % s4d_copies_of(l) * states + n;
-    const weight *b = get_weight(l, "kernel.B"), *c = get_weight(l, "kernel.C");
-    double        step = get_weight(l, minimal ? "kernel.log_dt" : "kernel.inv_dt")->data[tied ? h : h * states + n];
-    double        real = get_weight(l, minimal ? "kernel.log_A_real" : "kernel.A_real")->data[at];
-    double        imag = through(l, "imag", "none", get_weight(l, "kernel.A_imag")->data[at]);
+    int           full = slot(l, STEP)[7] == 'i', tied = !option_is(l, "tied", "false");
+    size_t        states = s4d_states(l), h = k % l->in % s4d_rows(l), at = h % s4d_copies_of(l) * states + n;
+    size_t        from = (k / l->in * s4d_rows(l) + h) * states + n;
+    const weight *b = slot(l, ENTER) ? get_weight(l, slot(l, ENTER)) : NULL, *c = get_weight(l, slot(l, READ));
+    double        step = get_weight(l, slot(l, STEP))->data[tied ? h : h * states + n];
+    double        real = get_weight(l, slot(l, REAL))->data[at];
+    double        imag = through(l, "imag", "none", get_weight(l, slot(l, IMAG))->data[at]);
     double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
     double        one = own * option(l, "rate", 1), dt = one * steps, band = option(l, "bandlimit", 0);
-    double        x = -through(l, "real", "exp", real), y = minimal ? imag : -imag, u, v, r, i, square;
-    double        c_re = c->data[(k * states + n) * 2], c_im = c->data[(k * states + n) * 2 + 1];
+    double        x = -through(l, "real", "exp", real), y = full ? -imag : imag, u, v, r, i, square;
+    double        c_re = c->data[from * 2], c_im = c->data[from * 2 + 1];
     double        b_re = b ? b->data[at * 2] : 1, b_im = b ? b->data[at * 2 + 1] : 0;
     pole          p;
 
@@ -146,30 +167,52 @@ static held held_at(const pole *p, const pole *step, const number *u, size_t str
     return h;
 }
 
+/* out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step... */
+static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, const double *dt,
+                       size_t count, number *out, size_t next, ptrdiff_t step, held *h)
+{
+    pole *rows = calloc(count + 1, sizeof *rows);
+
+    for (size_t n = 0; n < s4d_states(l); n++) {
+        pole p = pole_of(l, from, n, 1);
+
+        for (size_t t = 0; t < count; t++) {
+            number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
+            double  size = hypot(p.re, p.im);
+
+            rows[t] = dt ? pole_of(l, from, n, dt[t]) : p;
+            h[t] = held_at(rows, &p, u, stride, t, h);
+            add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+        }
+    }
+    free(rows);
+}
+
+/* The rows behind each row, from the last on, with the second half of C. */
+static void add_later(const layer *l, size_t k, const oracle_rows *in, number *out, held *h)
+{
+    number *turned = calloc(in->count + 1, sizeof *turned);
+
+    for (size_t t = 0; t < in->count; t++)
+        turned[t] = in->x[(in->count - 1 - t) * l->in + k % l->in];
+    add_states(l, k, l->out + k, turned, 1, NULL, in->count - 1, out, in->count - 2, -1, h);
+    free(turned);
+}
+
 void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
     held         *h = calloc(in->count + 1, sizeof *h);
-    pole         *p = calloc(in->count + 1, sizeof *p);
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
-            out[t * l->out + k] = times(exact(d->data[k]), in->x[t * l->in + k % l->in]);
-        for (size_t n = 0; n < s4d_states(l); n++) {
-            pole   step = pole_of(l, k, n, 1);
-            double size = hypot(step.re, step.im);
-
-            for (size_t t = 0; t < in->count; t++) {
-                number *y = &out[t * l->out + k];
-
-                p[t] = pole_of(l, k, n, in->dt[t]);
-                h[t] = held_at(p, &step, in->x + k % l->in, l->in, t, h);
-                add_to(y, (number){ step.re * h[t].re,
-                                    apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-                add_to(y, (number){ -step.im * h[t].im,
-                                    apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-            }
-        }
+            out[t * l->out + k] = times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
+                                        in->x[t * l->in + k % l->in]);
+        add_states(l, k, k, in->x + k % l->in, l->in, option_is(l, "bidirectional", "true") ? NULL : in->dt, in->count,
+                   out, 0, 1, h);
+        if (option_is(l, "bidirectional", "true") && in->count > 1)
+            add_later(l, k, in, out, h);
     }
-    free(h), free(p);
+    free(h);
 }

@@ -94,10 +94,47 @@ TEST(refused_widths_that_do_not_agree)
         { "slice(name=bad from=4 width=3)", KRAIT_ERR_SHAPE, "3" },
         { "selective_scan(name=bad inner=3 states=1)", KRAIT_ERR_SHAPE, "6" },
         { "mamba1(name=bad project=none inner=4 rank=1)", KRAIT_ERR_SHAPE, "8" },
+        { "mamba2(name=bad heads=3 head_dim=4 groups=2)", KRAIT_ERR_SHAPE, "3 heads in 2 groups" },
+        { "mamba2(name=bad heads=2 head_dim=4 groups=4)", KRAIT_ERR_SHAPE, "2 heads in 4 groups" },
+        { "mamba2(name=bad heads=3 head_dim=4 norm_size=5)", KRAIT_ERR_SHAPE, "each 5 of 12" },
+        { "mamba2(name=bad heads=1 head_dim=4 norm_size=8)", KRAIT_ERR_SHAPE, "each 8 of 4" },
+        { "mamba2(name=bad heads=1 head_dim=4 dt_min=2 dt_max=1)", KRAIT_ERR_SHAPE, "dt_min" },
         { "sequence[define(name=bad as=f)[linear(width=6)], slice(width=2), use(as=f)]",
           KRAIT_ERR_SHAPE, "2" },
     };
     ALL_REFUSED(text_refused, 6, refusals);
+}
+
+TEST(refused_sizes)
+{
+    static const refusal refusals[] = {
+        { "outer(name=bad head_dim=2)", KRAIT_ERR_SHAPE, "heads of 2" },
+        { "sequence[linear(width=5), outer(name=bad head_dim=1)]", KRAIT_ERR_SHAPE, "5" },
+        { "outer(name=bad head_dim=0)", KRAIT_ERR_FORMAT, "head_dim" },
+        { "contract(name=bad head_dim=5)", KRAIT_ERR_SHAPE, "heads of 5" },
+        { "contract(name=bad head_dim=4)", KRAIT_ERR_SHAPE, "heads of 4" },
+        { "s4d(name=bad states=1 tile=4)", KRAIT_ERR_SHAPE, "tile of 4" },
+        { "s4d(name=bad states=1 tile=2 copies=2)", KRAIT_ERR_SHAPE, "copies" },
+        { "shift(name=bad states=0)", KRAIT_ERR_FORMAT, "states" },
+        { "shift(name=bad states=4097)", KRAIT_ERR_FORMAT, "states" },
+        { "s5(name=bad states=1 degree=0)", KRAIT_ERR_FORMAT, "degree" },
+        { "s5(name=bad states=1 bandlimit=-1)", KRAIT_ERR_FORMAT, "bandlimit" },
+    };
+    ALL_REFUSED(text_refused, 6, refusals);
+}
+
+TEST(refused_choices)
+{
+    static const refusal refusals[] = {
+        { "{'s5':{'name':'bad','states':1,'half':'third'}}", KRAIT_ERR_FORMAT, "half" },
+        { "{'s5':{'name':'bad','states':1,'lambda':'polar'}}", KRAIT_ERR_FORMAT, "lambda" },
+        { "{'s5':{'name':'bad','states':1,'liquid':1}}", KRAIT_ERR_FORMAT, "liquid" },
+        { "{'s5':{'name':'bad','states':1,'width':3}}", KRAIT_ERR_FORMAT, "width" },
+        { "{'s4d':{'name':'bad','form':'h4'}}", KRAIT_ERR_FORMAT, "form" },
+        { "{'outer':{'name':'bad'}}", KRAIT_ERR_FORMAT, "head_dim" },
+        { "{'lru':{'name':'bad','states':1,'liquid':true}}", KRAIT_ERR_FORMAT, "liquid" },
+    };
+    ALL_REFUSED(json_refused, 6, refusals);
 }
 
 TEST(refused_grids)
@@ -105,6 +142,7 @@ TEST(refused_grids)
     static const refusal refusals[] = {
         { "2x3 conv(name=bad taps=3)", KRAIT_ERR_SHAPE, "over" },
         { "2x3 mamba1(name=bad inner=4 rank=1)", KRAIT_ERR_SHAPE, "over" },
+        { "2x3 mamba2(name=bad heads=1 head_dim=4)", KRAIT_ERR_SHAPE, "over" },
         { "2x3 selective_scan(name=bad inner=1 states=1)", KRAIT_ERR_SHAPE, "over" },
         { "2x3 pool(name=bad kind=mean)", KRAIT_ERR_SHAPE, "over" },
         { "2x3 reverse(name=bad)[identity]", KRAIT_ERR_SHAPE, "over" },
@@ -181,6 +219,14 @@ TEST(refused_options_of_composites)
         { "{'reverse':{'name':'bad','of':3}}", KRAIT_ERR_FORMAT, "key" },
         { "{'mamba1':{'name':'bad','project':'in','inner':2,'rank':1}}", KRAIT_ERR_FORMAT,
           "project" },
+        { "{'mamba2':{'name':'bad','heads':2}}", KRAIT_ERR_FORMAT, "head_dim" },
+        { "{'mamba2':{'name':'bad','heads':0,'head_dim':2}}", KRAIT_ERR_FORMAT, "heads" },
+        { "{'mamba2':{'name':'bad','heads':65536,'head_dim':16384}}", KRAIT_ERR_SHAPE, "more than 4194304 channels" },
+        { "{'mamba2':{'name':'bad','heads':65536,'head_dim':1,'states':65536,'groups':65536}}", KRAIT_ERR_SHAPE,
+          "more than 4194304 channels" },
+        { "{'mamba2':{'name':'bad','heads':1,'head_dim':2,'norm':'layer'}}", KRAIT_ERR_FORMAT, "norm" },
+        { "{'mamba2':{'name':'bad','heads':1,'head_dim':2,'D':'all'}}", KRAIT_ERR_FORMAT, "D" },
+        { "{'mamba2':{'name':'bad','heads':1,'head_dim':2,'dt_max':-1}}", KRAIT_ERR_FORMAT, "dt_max" },
         { "{'selective_scan':{'name':'bad','inner':24,'groups':2}}", KRAIT_ERR_UNSUPPORTED,
           "groups" },
         { "{'selective_scan':{'name':'bad','inner':33,'groups':2}}", KRAIT_ERR_SHAPE, "groups" },
