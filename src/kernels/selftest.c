@@ -434,11 +434,11 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
+    hash = selftest_times(kernels, hash);
     hash = selftest_ranks(kernels, hash);
     hash = selftest_heads(kernels, hash);
     hash = selftest_chunk(kernels, hash);
     hash = selftest_fourier(kernels, hash);
-    hash = selftest_times(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;
