@@ -1,5 +1,7 @@
 /*
- * recorded.h - texts and the ids that Hugging Face's tokenizers gave them (tests/golden/make_tokens.py).
+ * recorded.h - a model of tests/golden whose weights come from the generator, and its recorded outputs.
+ *
+ * The file's metadata has "config", "seed", "bits" and "tensors": "name d0 d1,name d0,...".
  */
 #ifndef KR_TEST_RECORDED_H
 #define KR_TEST_RECORDED_H
@@ -7,21 +9,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "formats/package.h"
+#include "krait.h"
+
+enum { RECORDED_TENSORS = 64 };
+
 typedef struct recorded {
-    unsigned char *file;        /* all of it, for free() */
-    size_t         size, at;
-    /* The one that recorded_next() came to. */
-    int            special;     /* special tokens were asked for */
-    char          *text;        /* in a block of its own of exactly 'bytes' */
-    size_t         bytes;
-    int32_t       *ids;
+    kr_memory      memory;
+    kr_arena       arena;
+    kr_package     package;
+    unsigned char *bytes;
+    const char    *config;
+    uint64_t       seed;
+    krait_tensor   tensors[RECORDED_TENSORS];   /* float32, as files have them */
     size_t         count;
+    int32_t       *ids;
+    size_t         steps;
 } recorded;
 
-/* 0: no such file, or of another kind. */
-int  recorded_open(recorded *r, const char *path);
-/* The next text; 0: there is none, or the file is damaged (then at < size). */
-int  recorded_next(recorded *r);
-void recorded_close(recorded *r);
+/* 1, or 0 with 'r' still to be closed: no such file, or weights that do not add up to its "bits". */
+int    recorded_open(recorded *r, const char *path);
+void   recorded_close(recorded *r);
+/* Number i of a tensor of F32, F64 or I32 of the file. */
+double recorded_number(const recorded *r, const char *tensor, size_t i);
+/* The greatest distance of 'logits' [steps][vocabulary] from the recorded columns, as a part of the greatest of them. */
+double recorded_distance(const recorded *r, const char *tensor, const float *logits, size_t vocabulary);
 
 #endif

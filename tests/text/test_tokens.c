@@ -4,7 +4,7 @@
 
 #include "formats/json.h"
 #include "krait.h"
-#include "support/recorded.h"
+#include "support/texts.h"
 #include "support/tiny.h"
 #include "test.h"
 
@@ -33,12 +33,12 @@ static int32_t *encoded(const krait_tokenizer *t, const char *text, size_t bytes
 }
 
 /* Bytes of the text for a message: it has no end of its own. */
-static int shown(const recorded *r)
+static int shown(const texts *r)
 {
     return r->bytes < 40 ? (int)r->bytes : 40;
 }
 
-static void check_ids(const recorded *r, const int32_t *ids, size_t count)
+static void check_ids(const texts *r, const int32_t *ids, size_t count)
 {
     size_t i = 0;
 
@@ -54,21 +54,21 @@ static void check_ids(const recorded *r, const int32_t *ids, size_t count)
 static void check_recorded(const char *vocabulary, const char *texts_of, size_t least)
 {
     krait_tokenizer *t = opened(vocabulary);
-    recorded         r;
-    size_t           texts = 0;
+    texts            r;
+    size_t           seen = 0;
 
-    CHECK_OR_RETURN(t != NULL && recorded_open(&r, test_data(texts_of)));
-    while (recorded_next(&r) && test_failures() < 20) {
+    CHECK_OR_RETURN(t != NULL && texts_open(&r, test_data(texts_of)));
+    while (texts_next(&r) && test_failures() < 20) {
         size_t   count;
         int32_t *ids = encoded(t, r.text, r.bytes, r.special ? KRAIT_TEXT_SPECIAL : 0, &count);
 
         check_ids(&r, ids, count);
         free(ids);
-        texts++;
+        seen++;
     }
     test_note("%s", "");
-    CHECK(r.at == r.size && texts >= least);
-    recorded_close(&r);
+    CHECK(r.at == r.size && seen >= least);
+    texts_close(&r);
     krait_tokenizer_close(t);
 }
 
@@ -112,7 +112,7 @@ static krait_tokenizer *without_nfc(void)
 }
 
 /* A byte that no UTF-8 holds, for which GPT-NeoX has no token. */
-static int has_lacking(const recorded *r)
+static int has_lacking(const texts *r)
 {
     for (size_t i = 0; i < r->bytes; i++) {
         unsigned char c = (unsigned char)r->text[i];
@@ -123,7 +123,7 @@ static int has_lacking(const recorded *r)
     return 0;
 }
 
-static int is_utf8(const recorded *r)
+static int is_utf8(const texts *r)
 {
     for (size_t i = 0, n; i < r->bytes; i += n)
         if ((n = kr_json_utf8(r->text + i, r->bytes - i)) == 0)
@@ -132,7 +132,7 @@ static int is_utf8(const recorded *r)
 }
 
 /* Whole, and token by token, which never cuts a character. */
-static void check_way_back(const krait_tokenizer *t, const recorded *r, const int32_t *ids, size_t count, int whole)
+static void check_way_back(const krait_tokenizer *t, const texts *r, const int32_t *ids, size_t count, int whole)
 {
     size_t        got = 0, at = 0, n;
     char         *text = malloc(r->bytes + 1), piece[600];
@@ -161,10 +161,10 @@ static void check_way_back(const krait_tokenizer *t, const recorded *r, const in
 TEST(tokens_come_back)
 {
     krait_tokenizer *t = without_nfc();
-    recorded         r;
+    texts            r;
 
-    CHECK_OR_RETURN(t != NULL && recorded_open(&r, test_data("tests/golden/tokens/texts.bin")));
-    while (recorded_next(&r) && test_failures() < 20) {
+    CHECK_OR_RETURN(t != NULL && texts_open(&r, test_data("tests/golden/tokens/texts.bin")));
+    while (texts_next(&r) && test_failures() < 20) {
         size_t   count;
         int32_t *ids;
 
@@ -176,6 +176,6 @@ TEST(tokens_come_back)
         free(ids);
     }
     test_note("%s", "");
-    recorded_close(&r);
+    texts_close(&r);
     krait_tokenizer_close(t);
 }
