@@ -80,6 +80,12 @@ static size_t s4d_copies(const kr_layer *layer)
     return p->copies ? p->copies : s4d_width(layer);
 }
 
+/* D of all channels. */
+static const float *s4d_d(const s4d *p)
+{
+    return p->skip ? p->skip : p->d;
+}
+
 static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 {
     const s4d *p = layer->params;
@@ -299,7 +305,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, (p->skip ? p->skip : p->d) + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, s4d_d(p) + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 
@@ -316,7 +322,7 @@ static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, 
     const s4d_job *run = job;
     const s4d     *p = run->layer->params;
     size_t         c = panel * KR_LANES;
-    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, s4d_d(p) + c,
                             rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
                             rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
 
