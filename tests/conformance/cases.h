@@ -67,6 +67,7 @@ static const case_name case_names[] = {
     { "liquid", KRAIT_F32 },    { "heads", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
     { "lowrank", KRAIT_F32 },
+    { "mamba2", KRAIT_F32 },    { "mamba2", KRAIT_BF16 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };

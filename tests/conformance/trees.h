@@ -39,6 +39,14 @@ static const krait_tree krait_trees[] = {
       "table.weight 40 24;1.norm.weight 24;1.mixer.in_proj.weight 80 24;1.mixer.conv1d.weight 40 3;"
       "1.mixer.x_proj.weight 14 40;1.mixer.dt_proj.weight 40 4;1.mixer.A_log 40 5;1.mixer.D 40;"
       "1.mixer.out_proj.weight 24 40;last_norm.weight 24" },
+    { "mamba2", 0, 20, 0,                /* mamba2: groups, more states than a segment has, both places of the gate */
+      HEAD "{\"features\":20},\"tree\":{\"sequence\":[{\"residual\":{\"mamba2\":{\"name\":\"m\",\"heads\":4,"
+      "\"head_dim\":20,\"states\":70,\"groups\":2,\"norm_size\":40}}},{\"residual\":{\"mamba2\":{\"name\":\"n\","
+      "\"heads\":2,\"head_dim\":80,\"states\":5,\"taps\":2,\"D\":\"channels\",\"norm_before_gate\":true,"
+      "\"dt_max\":0.5}}},{\"linear\":{\"name\":\"last\",\"width\":9}}]}}",
+      "0.m.in_proj.weight 444 20;0.m.conv1d.weight 360 4;0.m.conv1d.bias 360;0.m.dt_bias 4;0.m.A_log 4;0.m.D 4;"
+      "0.m.norm.weight 80;0.m.out_proj.weight 20 80;1.n.in_proj.weight 332 20;1.n.in_proj.bias 332;1.n.conv1d.weight 170 2;"
+      "1.n.A_log 2;1.n.D 160;1.n.norm.weight 160;1.n.out_proj.weight 20 160;1.n.out_proj.bias 20;last.weight 9 20" },
     { "fading", 0, 12, 0,               /* no biases: states decay below 2^-100 over rows of zeros */
       HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"linear\":{\"width\":32,"
       "\"weights\":{\"weight\":{\"tensor\":\"first\",\"transpose\":true}}}},"

@@ -29,6 +29,9 @@ static const struct { const char *text; size_t features; int whole; } models[] =
     { "s4d(states=3)", 20, 0 },
     { "s4(slow states=4 rank=2 channels=2 l_kernel=20)", 20, 0 },
     { "s4d(slow states=20 with_b channels=2 discretization=bilinear rate=8)", 40, 0 },
+    { "mamba2(heads=3 head_dim=16 states=16 conv_bias)", 8, 0 },
+    { "residual[mamba2(heads=4 head_dim=20 states=70 groups=2 norm_size=40 D=channels init_states=true)]", 5, 0 },
+    { "mamba2(heads=2 head_dim=80 states=5 norm=none dt_max=0.02)", 6, 0 },
     { "residual[mamba1(inner=40 states=16 rank=2 conv_bias)]", 8, 0 },
     { "sequence[linear(width=6), branches(merge=mean)[mamba1(inner=16 states=4 rank=2), "
       "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },
