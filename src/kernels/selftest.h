@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 
 /* Of what every right table makes of the fixed inputs; changes with KRAIT_NUMERICS. */
-#define KR_SELFTEST_HASH 0xede357192b341799ull
+#define KR_SELFTEST_HASH 0x2966acafa6345ef4ull
 
 uint64_t kr_selftest_hash(const kr_kernels *kernels);
 
