@@ -251,19 +251,26 @@ static void plain_heads(const kr_heads *p)
                                kr_pack_width(&layout, c));
 }
 
+/* One more decay: the product, and its distance from 1, which is what counts as long as it is small. */
+static float plain_fade_on(float *product, float *below, float decay)
+{
+    *product = kr_flush(*product * decay);
+    *below = kr_fma(decay, *below, decay - 1.0f);
+    return kr_nearer(1.0f + *below, *product);
+}
+
 /* From row to row: what is left of each row before, of what was there before them all, and the row itself. */
 static void plain_fade(const kr_fade *p)
 {
-    float left[KR_CHUNK] = { 0 }, since = 1;
+    float product[KR_CHUNK] = { 0 }, below[KR_CHUNK] = { 0 }, left[KR_CHUNK] = { 0 }, since = 1, since_below = 0;
 
     for (size_t i = 0; i < p->rows; i++) {
         float decay = p->decay[i * p->decay_stride];
 
         for (size_t j = 0; j < i; j++)
-            left[j] = kr_flush(left[j] * decay);
-        left[i] = 1;
-        since = kr_flush(since * decay);
-        p->since[i] = since;
+            left[j] = plain_fade_on(&product[j], &below[j], decay);
+        left[i] = product[i] = 1;
+        p->since[i] = plain_fade_on(&since, &since_below, decay);
         for (size_t j = 0; j < kr_pad16(i + 1); j++)
             p->weights[i * KR_CHUNK + j] = j <= i ? left[j] * p->products[i * KR_CHUNK + j] : 0.0f;
     }
