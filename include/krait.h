@@ -330,8 +330,11 @@ KRAIT_API krait_status krait_part_write(const krait_model *model, krait_state *s
 /* ---- run --------------------------------------------------------------------- */
 
 /**
- * SCAN works on segments of a long sequence at once: the same bits for any tasks and lanes, and within
- * the bound of docs/numerics.md of RECURRENT.  AUTO is RECURRENT so far; CONVOLUTION is not built yet.
+ * SCAN works on segments of a long sequence at once, CONVOLUTION on blocks of it through Fourier transforms: the
+ * same bits for any tasks and lanes, and within the bounds of docs/numerics.md of RECURRENT, outputs and what is
+ * remembered.  CONVOLUTION is for layers whose recurrence is the same in every row (s4d, s5, lru); beside one of them
+ * other layers run row by row, a model without any answers KRAIT_ERR_UNSUPPORTED, and 'dt' is an error.  AUTO is
+ * RECURRENT so far.
  */
 enum { KRAIT_RECURRENT = 0, KRAIT_AUTO = 1, KRAIT_SCAN = 2, KRAIT_CONVOLUTION = 3 };
 enum { KRAIT_ROWS_ALL = 0, KRAIT_ROWS_LAST = 1, KRAIT_ROWS_NONE = 2 };

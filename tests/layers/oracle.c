@@ -352,6 +352,7 @@ static const oracle_type types[] = {
     { "log_softmax", same_width, log_softmax_run, NULL },
     { "lru", lru_shape, lru_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
+    { "mamba2", mamba2_shape, mamba2_run, NULL },
     { "normalize", same_width, normalize_run, NULL },
     { "outer", outer_shape, outer_run, NULL },
     { "over", chain_shape, NULL, over_make },

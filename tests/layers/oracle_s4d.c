@@ -44,9 +44,10 @@ static const char *slot(const layer *l, enum slots which)
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
-    size_t rows = s4d_rows(l);
+    size_t rows = s4d_rows(l), both = option_is(l, "bidirectional", "true") ? 2 : 1;
     int    tied = !option_is(l, "tied", "false"), h3 = option_is(l, "form", "h3");
-    double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
+    /* a next to the unit circle; or so far from it that a state is soon forgotten */
+    double slow = oracle_option_text(l, "slow") ? 5 : oracle_option_text(l, "fading") ? -3 : 0;
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
 
@@ -54,9 +55,9 @@ void s4d_shape(layer *l)
     want(l, slot(l, STEP), -3 - slow, 0 - slow, rows, tied ? 1 : n, 0);
     want(l, slot(l, REAL), least, 0.5, copies, n, 0);
     want(l, slot(l, IMAG), -2, 6, copies, n, 0);
-    want(l, slot(l, READ), -1, 1, heads * rows, n, 2);
+    want(l, slot(l, READ), -1, 1, both * heads * rows, n, 2);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = 2;
+    c->shape[0] = both * heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = 2;
     c->dimensions = 4;
     if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
         want(l, slot(l, ENTER), -1, 1, copies, n, 2);
@@ -154,6 +155,35 @@ static held held_at(const pole *p, const number *u, size_t stride, size_t t, con
     return h;
 }
 
+/* out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step... */
+static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, size_t count, number *out,
+                       size_t next, ptrdiff_t step, held *h)
+{
+    for (size_t n = 0; n < s4d_states(l); n++) {
+        pole p = pole_of(l, from, n);
+
+        for (size_t t = 0; t < count; t++) {
+            number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
+            double  size = hypot(p.re, p.im);
+
+            h[t] = held_at(&p, u, stride, t, h);
+            add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+        }
+    }
+}
+
+/* The rows behind each row, from the last on, with the second half of C. */
+static void add_later(const layer *l, size_t k, const oracle_rows *in, number *out, held *h)
+{
+    number *turned = calloc(in->count + 1, sizeof *turned);
+
+    for (size_t t = 0; t < in->count; t++)
+        turned[t] = in->x[(in->count - 1 - t) * l->in + k % l->in];
+    add_states(l, k, l->out + k, turned, 1, in->count - 1, out, in->count - 2, -1, h);
+    free(turned);
+}
+
 void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
@@ -163,18 +193,9 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
         for (size_t t = 0; t < in->count; t++)
             out[t * l->out + k] = times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
                                         in->x[t * l->in + k % l->in]);
-        for (size_t n = 0; n < s4d_states(l); n++) {
-            pole p = pole_of(l, k, n);
-
-            for (size_t t = 0; t < in->count; t++) {
-                number *y = &out[t * l->out + k];
-                double  size = hypot(p.re, p.im);
-
-                h[t] = held_at(&p, in->x + k % l->in, l->in, t, h);
-                add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-                add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-            }
-        }
+        add_states(l, k, k, in->x + k % l->in, l->in, in->count, out, 0, 1, h);
+        if (option_is(l, "bidirectional", "true") && in->count > 1)
+            add_later(l, k, in, out, h);
     }
     free(h);
 }
