@@ -210,6 +210,44 @@ typedef struct kr_fourier {
     int          add;           /* y += */
 } kr_fourier;
 
+/* What the input of a row is worth: held since the row before, bilinear, or the same whatever the time. */
+enum { KR_HOLD, KR_BILINEAR, KR_IMPULSE };
+
+/*
+ * Coefficients of states for rows that are 'time' steps apart: a = exp(time z), as two floats, and r = (a - 1) g;
+ * or bilinear a = (1 + time z / 2) / (1 - time z / 2) and r = time / (1 - time z / 2) g; or r = 1.
+ */
+typedef struct kr_discretize {
+    const double *z;            /* [count][4][16]: z of a step and g, real and imaginary */
+    float        *to;           /* [count][6][16]: a, what that lacks, r: real, imaginary */
+    size_t        count;
+    double        time;
+    int           rule;
+} kr_discretize;
+
+/* turn() of one panel: x = a x + r v, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_turn_timed {
+    const float   *sets;        /* [][6][16] */
+    const uint8_t *set;         /* [rows] */
+    float         *x;           /* [2][16] */
+    const float   *v;           /* [rows][2][states] */
+    float         *out;         /* as v, which it may be; NULL: nobody asks */
+    size_t         stride, rows, states;    /* up to 16 */
+} kr_turn_timed;
+
+/* diagonal() of up to 16 channels: h = a h + r x, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_diagonal_timed {
+    const float   *sets;        /* [][states][6][16] */
+    const uint8_t *set;         /* [rows] */
+    const float   *c;           /* [states][2][16]: re, -im */
+    const float   *d;           /* [channels] */
+    const float   *x;
+    size_t         x_stride;
+    float         *h;           /* [states][2][16] */
+    float         *y;           /* not x; NULL: h alone */
+    size_t         y_stride, rows, channels, states;
+} kr_diagonal_timed;
+
 enum {
     KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_TANH, KR_GELU, KR_GELU_TANH,
     KR_ACTIVATIONS,
@@ -260,6 +298,9 @@ typedef struct kr_kernels {
     void (*fourier)(const kr_fourier *p);
     /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */
     void (*liquid)(const kr_turn *p, int alone);
+    void (*discretize)(const kr_discretize *p);
+    void (*turn_timed)(const kr_turn_timed *p);
+    void (*diagonal_timed)(const kr_diagonal_timed *p);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

@@ -589,6 +589,7 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #include "kernels/template_rows.h"
 #include "kernels/template_turn.h"
 #include "kernels/template_fourier.h"
+#include "kernels/template_times.h"
 
 #undef KR_TABLE
 #define KR_TABLE(text) { \
@@ -598,5 +599,6 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
     KR_NAME(pace), KR_NAME(heads), KR_NAME(fade), KR_NAME(chunk), KR_NAME(weigh), \
     KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), KR_NAME(rank), \
     KR_NAME(fourier), KR_NAME(liquid), \
+    KR_NAME(discretize), KR_NAME(turn_timed), KR_NAME(diagonal_timed), \
     KR_NAME(rms_norm), KR_NAME(layer_norm), KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }

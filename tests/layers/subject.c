@@ -305,6 +305,12 @@ const subject_case subject_cases[] = {
     { "s4(states=2 bandlimit=0.3 real=sigmoid imag=exp rate=2 l_kernel=7 copies=1)", 0, 33, KRAIT_BF16 },
     { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4(states=4 l_kernel=30), "
       "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
+    /* time between rows */
+    { "s5(states=20 discretization=dirac)", 0, 5, KRAIT_F32 },
+    { "s4d(states=3 discretization=dirac with_b channels=2)", 0, 20, KRAIT_F32 },
+    { "s4d(states=9 discretization=async form=minimal rate=2)", 0, 6, KRAIT_F32 },
+    { "s4d(states=40 with_b)", 0, 3, KRAIT_F32 },
+    { "s5(states=33 discretization=async step_rescale=0.5 conj_sym=false)", 0, 4, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;
@@ -418,7 +424,7 @@ static int64_t known(const subject *s, int32_t key)
     return value;
 }
 
-int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
+static int subject_of(subject *s, const subject_case *made_of, uint64_t seed, int timed)
 {
     kr_random     random = kr_random_from(1000 + seed);
     krait_message why = { "" };
@@ -442,12 +448,22 @@ int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
         !CHECK_INT(known(s, KRAIT_USES_DT), oracle_uses_dt(s->tree.root)))
         return 0;
     make_rows(s, &random);
-    if (oracle_uses_dt(s->tree.root))
+    if (timed && oracle_uses_dt(s->tree.root))
         make_dt(s, &random);
     if (!count_rows(s))
         return 0;
     make_expected(s);
     return 1;
+}
+
+int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
+{
+    return subject_of(s, made_of, seed, 1);
+}
+
+int subject_made_steady(subject *s, const subject_case *made_of, uint64_t seed)
+{
+    return subject_of(s, made_of, seed, 0);
 }
 
 void subject_free(subject *s)
