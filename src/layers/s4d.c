@@ -5,14 +5,16 @@
  *     dt = f(inv_dt) rate                    A = -f(A_real) - i f(A_imag)
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
+ *     dss:       a = exp(dt A)                            b of dss.h's softmax, and no factor 2
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
  * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
- * head: every head of a channel has states of its own, which are the same.
+ * head: every head of a channel has states of its own, which are the same.  The form of DSS has no factor 2: dss.h.
  */
 #include "layers/convolve.h"
+#include "layers/dss.h"
 #include "layers/share.h"
 #include "layers/transform.h"
 #include "scan/diagonal.h"
@@ -24,27 +26,31 @@
 #define S4D_PI      3.14159265358979323846
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
-enum { S4D_FULL, S4D_MINIMAL };
-enum { S4D_ZOH, S4D_BILINEAR };
+enum { S4D_FULL, S4D_MINIMAL, S4D_DSS };
+enum { S4D_ZOH, S4D_BILINEAR, S4D_BY_LENGTH };
 
 typedef struct s4d {
     size_t       states, heads, copies;
     int          form, discretization, real, imag, step;
-    int          tied, fast;
+    int          tied, fast, real_valued;
+    int          version, two_steps;    /* of DSS */
+    size_t       length;
     float        rate, bandlimit;
-    const float *dt;            /* [width], or [width][states] */
-    const float *a_real, *a_imag;       /* [copies][states] */
+    const float *dt;            /* [width], or [width][states]; DSS: [width] or [width][2] */
+    const float *a_real, *a_imag;       /* [copies][states]; DSS: [states] */
+    const float *lambda;        /* DSS: [states][2] instead */
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
-    const float *d;             /* [heads][width] */
+    const float *d;             /* [heads][width]; absent: made of zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
-    float       *a, *power, *read;
+    float       *a, *power, *read, *zeros;
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     int          precise;
 } s4d;
 
-static const char *const s4d_forms[] = { "full", "minimal", NULL };
-static const char *const s4d_discretizations[] = { "zoh", "bilinear", NULL };
+static const char *const s4d_forms[] = { "full", "minimal", "dss", NULL };
+static const char *const s4d_versions[] = KR_DSS_NAMES;
+static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dss", NULL };
 static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
@@ -60,6 +66,10 @@ static const kr_option s4d_options[] = {
     { "fast",     KR_FLAG,   KR_AT(s4d, fast),   0, 1, 0, NULL },
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
     { "bandlimit", KR_REAL,  KR_AT(s4d, bandlimit), 0, 1e9, 0, NULL },
+    { "is_real",  KR_FLAG | KR_LATE,   KR_AT(s4d, real_valued), 0, 1, 0, NULL },
+    { "version",  KR_CHOICE | KR_LATE, KR_AT(s4d, version), 0, 0, KR_DSS_EXP, s4d_versions },
+    { "sep_dt_re_im", KR_FLAG | KR_LATE, KR_AT(s4d, two_steps), 0, 1, 1, NULL },
+    { "length",   KR_COUNT | KR_LATE,  KR_AT(s4d, length), 0, 1 << 30, 0, NULL },
     { 0 }
 };
 
@@ -80,26 +90,48 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
     if ((double)layer->in_width * (double)p->heads > KR_MOST_WIDTH)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
+    if (p->length == 0 && (p->form == S4D_DSS ? p->version == KR_DSS_SOFTMAX : p->discretization == S4D_BY_LENGTH))
+        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: what is divided by a sum over the length needs the"
+                       " 'length' that it was trained with", layer->path);
     layer->out_width = p->heads * layer->in_width;
     return KRAIT_OK;
+}
+
+static void s4d_weights_of_dss(const s4d *p, size_t width, kr_wants *wants)
+{
+    int two = kr_dss_pairs(p->version), log_im = p->version == KR_DSS_EXP_RE_IM || p->version == KR_DSS_EXP_RE_IM_NO_SCALE;
+
+    kr_want_table(wants, "kernel.log_dt", KR_AT(s4d, dt), width, p->two_steps ? 2 : 1);
+    if (two) {
+        kr_want_table(wants, "kernel.Lambda", KR_AT(s4d, lambda), p->states, 2);
+        return;
+    }
+    kr_want_floats(wants, "kernel.Lambda_log_neg_re", KR_AT(s4d, a_real), p->states, 0);
+    kr_want_floats(wants, log_im ? "kernel.Lambda_log_im" : "kernel.Lambda_im", KR_AT(s4d, a_imag), p->states, 0);
 }
 
 static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 {
     const s4d *p = layer->params;
     int        full = p->form == S4D_FULL;
-    size_t     width = layer->in_width, copies = s4d_copies(layer);
-    uint64_t   c[4] = { p->heads, width, p->states, 2 }, b[4] = { copies, p->states, 2 };
+    size_t     width = layer->in_width, copies = s4d_copies(layer), parts = p->real_valued ? 1 : 2;
+    uint64_t   c[4] = { p->heads, width, p->states, parts }, b[4] = { copies, p->states, parts };
 
-    kr_want_table(wants, full ? "kernel.inv_dt" : "kernel.log_dt", KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
-    kr_want_table(wants, full ? "kernel.A_real" : "kernel.log_A_real", KR_AT(s4d, a_real), copies, p->states);
-    kr_want_table(wants, "kernel.A_imag", KR_AT(s4d, a_imag), copies, p->states);
-    kr_want_array(wants, "kernel.C", KR_AT(s4d, c), c, 4);
+    if (p->form == S4D_DSS) {
+        s4d_weights_of_dss(p, width, wants);
+    } else {
+        kr_want_table(wants, full ? "kernel.inv_dt" : "kernel.log_dt", KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
+        kr_want_table(wants, full ? "kernel.A_real" : "kernel.log_A_real", KR_AT(s4d, a_real), copies, p->states);
+        if (!p->real_valued)
+            kr_want_table(wants, "kernel.A_imag", KR_AT(s4d, a_imag), copies, p->states);
+    }
+    kr_want_array(wants, p->form == S4D_DSS ? "kernel.W" : "kernel.C", KR_AT(s4d, c), c, 4);
     if (full) {
         kr_want_array(wants, "kernel.B", KR_AT(s4d, b), b, 3);
         wants->list[wants->count - 1].optional = 1;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
@@ -107,17 +139,36 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 /* A state of a channel: what it is multiplied with, and what of it is read. */
 typedef struct s4d_pole { kr_complex a, read; } s4d_pole;
 
-static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
+static kr_complex s4d_number(const s4d *p, const float *from, size_t i)
+{
+    return p->real_valued ? kr_complex_of((double)from[i], 0)
+                          : kr_complex_of((double)from[2 * i], (double)from[2 * i + 1]);
+}
+
+static s4d_pole s4d_pole_of_dss(const kr_layer *layer, size_t channel, size_t n)
+{
+    const s4d   *p = layer->params;
+    const float *dt = p->dt + channel % layer->in_width * (p->two_steps ? 2 : 1);
+    double       re = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n] : (double)p->a_real[n];
+    double       im = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n + 1] : (double)p->a_imag[n];
+    kr_complex   lambda = kr_dss_lambda(p->version, re, im), z, factor;
+
+    z.re = kr_exp((double)dt[0]) * (double)p->rate * lambda.re;
+    z.im = kr_exp((double)dt[p->two_steps]) * (double)p->rate * lambda.im;
+    factor = kr_dss_factor(p->version, lambda, z, p->length);
+    return (s4d_pole){ kr_complex_exp(z), kr_complex_multiply(factor, s4d_number(p, p->c, channel * p->states + n)) };
+}
+
+static s4d_pole s4d_pole_of_s4(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d *p = layer->params;
     size_t     from = channel % layer->in_width, at = from % s4d_copies(layer) * p->states + n;
     double     given = (double)p->dt[p->tied ? from : from * p->states + n];
     double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
-    double     imag = kr_through(p->imag, (double)p->a_imag[at]);
+    double     imag = p->real_valued ? 0 : kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
     kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
-    const float *c = p->c + (channel * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
     s4d_pole     pole;
 
     half = kr_complex_scale(z, 0.5);
@@ -125,16 +176,25 @@ static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
     if (p->discretization == S4D_ZOH) {
         pole.a = kr_complex_exp(z);
         pole.read = kr_complex_scale(kr_complex_exprel(z), 2 * dt);
+    } else if (p->discretization == S4D_BY_LENGTH) {
+        pole.a = kr_complex_exp(z);
+        pole.read = kr_dss_factor(KR_DSS_SOFTMAX, kr_complex_scale(z, 1 / dt), z, p->length);
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
         pole.read = kr_complex_divide(kr_complex_of(2 * dt, 0), below);
     }
-    pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)c[0], (double)c[1]));
-    if (b)
-        pole.read = kr_complex_multiply(pole.read, kr_complex_of((double)b[0], (double)b[1]));
+    pole.read = kr_complex_multiply(pole.read, s4d_number(p, p->c, channel * p->states + n));
+    if (p->b)
+        pole.read = kr_complex_multiply(pole.read, s4d_number(p, p->b, at));
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
+}
+
+static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
+{
+    return ((const s4d *)layer->params)->form == S4D_DSS ? s4d_pole_of_dss(layer, channel, n)
+                                                         : s4d_pole_of_s4(layer, channel, n);
 }
 
 /* x as two floats, of which none is subnormal; 'low' KR_LANES * 2 behind. */
@@ -171,9 +231,12 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->zeros = kr_carve_floats(carve, numbers, 1);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     if (!carve->base)
         return;
+    memset(p->zeros, 0, numbers * sizeof *p->zeros);
+    p->d = p->d ? p->d : p->zeros;
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);

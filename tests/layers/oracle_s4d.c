@@ -23,25 +23,56 @@ static size_t s4d_copies_of(const layer *l)
     return size_option(l, "copies", l->in);
 }
 
+/* DSS: no conjugates, Lambda for all channels, steps of their own for its parts. */
+static void dss_shape(layer *l)
+{
+    size_t      n = s4d_states(l), heads = size_option(l, "channels", 1), shape[4] = { heads, l->in, n, 2 };
+    const char *version = oracle_option_text(l, "version");
+    double      slow = oracle_option_text(l, "slow") ? 5 : 0;
+    weight     *c;
+
+    version = version ? version : "exp";
+    want(l, "kernel.log_dt", -3 - slow, 0 - slow, l->in, option_is(l, "sep_dt_re_im", "false") ? 1 : 2, 0);
+    if (strncmp(version, "exp", 3) != 0) {
+        want(l, "kernel.Lambda", -1, 0.3, n, 2, 0);
+    } else {
+        want(l, "kernel.Lambda_log_neg_re", -1.5, 0.5, n, 0, 0);
+        want(l, strstr(version, "im") ? "kernel.Lambda_log_im" : "kernel.Lambda_im", -2, 2, n, 0, 0);
+    }
+    want(l, "kernel.W", -1, 1, heads * l->in, n, 2);
+    c = &l->weights[l->n_weights - 1];
+    memcpy(c->shape, shape, sizeof shape);
+    c->dimensions = 4;
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, heads, l->in, 0);
+}
+
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
+    size_t parts = option_is(l, "is_real", "true") ? 1 : 2;
     int    minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
     double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
 
     l->out = heads * l->in;
+    if (option_is(l, "form", "dss")) {
+        dss_shape(l);
+        return;
+    }
     want(l, minimal ? "kernel.log_dt" : "kernel.inv_dt", -3 - slow, 0 - slow, l->in, tied ? 1 : n, 0);
     want(l, minimal ? "kernel.log_A_real" : "kernel.A_real", least, 0.5, copies, n, 0);
-    want(l, "kernel.A_imag", -2, 6, copies, n, 0);
-    want(l, "kernel.C", -1, 1, heads * l->in, n, 2);
+    if (parts == 2)
+        want(l, "kernel.A_imag", -2, 6, copies, n, 0);
+    want(l, "kernel.C", -1, 1, heads * l->in, n, parts);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = heads, c->shape[1] = l->in, c->shape[2] = n, c->shape[3] = 2;
+    c->shape[0] = heads, c->shape[1] = l->in, c->shape[2] = n, c->shape[3] = parts;
     c->dimensions = 4;
     if (!minimal && oracle_option_text(l, "with_b"))
-        want(l, "kernel.B", -1, 1, copies, n, 2);
-    want(l, "D", -1, 1, heads, l->in, 0);
+        want(l, "kernel.B", -1, 1, copies, n, parts);
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, heads, l->in, 0);
 }
 
 double through(const layer *l, const char *name, const char *fallback, double x)
@@ -55,6 +86,64 @@ double through(const layer *l, const char *name, const char *fallback, double x)
            : strcmp(kind, "softplus") == 0 ? log1p(exp(x)) : x;
 }
 
+/* p.re + i p.im = (re + i im) (x + i y) */
+static void set_product(pole *p, double re, double im, double x, double y)
+{
+    p->re = re * x - im * y;
+    p->im = re * y + im * x;
+}
+
+/*
+ * What official code writes as (exp(z) - 1) conj(q) / (|q|^2 + 1e-7), q = (exp(z L) - 1) A: multiplied with p.
+ * 'least' instead of the sum, and without L, where it is a maximum.
+ */
+static void divide_by_sum(pole *p, double a_re, double a_im, double z_re, double z_im, double length, int least)
+{
+    double u = expm1(z_re) * cos(z_im) - 2 * sin(z_im / 2) * sin(z_im / 2), v = exp(z_re) * sin(z_im);
+    double w = expm1(length * z_re) * cos(length * z_im) - 2 * pow(sin(length * z_im / 2), 2);
+    double x = exp(length * z_re) * sin(length * z_im), q_re = least ? a_re : w * a_re - x * a_im;
+    double q_im = least ? a_im : w * a_im + x * a_re, square = q_re * q_re + q_im * q_im, re = p->re, im = p->im;
+    double below = least ? fmax(square, 1e-7) : square + 1e-7;
+
+    set_product(p, re, im, (u * q_re + v * q_im) / below, (v * q_re - u * q_im) / below);
+}
+
+/* Of DSS. */
+static pole dss_pole_of(const layer *l, size_t k, size_t n)
+{
+    const char   *version = oracle_option_text(l, "version");
+    const weight *lambda = get_weight(l, "kernel.Lambda"), *w = get_weight(l, "kernel.W"), *dt = get_weight(l, "kernel.log_dt");
+    const weight *im = get_weight(l, "kernel.Lambda_im"), *log_im = get_weight(l, "kernel.Lambda_log_im");
+    size_t        h = k % l->in, steps = option_is(l, "sep_dt_re_im", "false") ? 1 : 2;
+    double        x = lambda ? lambda->data[2 * n] : -exp(get_weight(l, "kernel.Lambda_log_neg_re")->data[n]);
+    double        y = lambda ? lambda->data[2 * n + 1] : im ? im->data[n] : exp(log_im->data[n]);
+    double        z_re, z_im, length = option(l, "length", 0);
+    int           grows;
+    pole          p;
+
+    version = version ? version : "exp";
+    x = strstr(version, "clip") ? fmin(x, 1e-4) : x;
+    grows = strcmp(version, "softmax") == 0 && x > 0;
+    z_re = exp(dt->data[h * steps]) * option(l, "rate", 1) * x;
+    z_im = exp(dt->data[h * steps + steps - 1]) * option(l, "rate", 1) * y;
+    p.radius = exp(z_re), p.angle = z_im;
+    p.re = w->data[(k * s4d_states(l) + n) * 2], p.im = w->data[(k * s4d_states(l) + n) * 2 + 1];
+    if (strcmp(version, "softmax") == 0) {
+        divide_by_sum(&p, x, y, grows ? -z_re : z_re, grows ? -z_im : z_im, length, 0);
+        if (grows)
+            set_product(&p, p.re, p.im, exp(-z_re * (length - 1)) * cos(z_im * (length - 1)),
+                        -exp(-z_re * (length - 1)) * sin(z_im * (length - 1)));
+    } else if (!strstr(version, "no-scale")) {
+        divide_by_sum(&p, x, y, z_re, z_im, 1, 1);
+    }
+    return p;
+}
+
+static double number_of(const layer *l, const weight *w, size_t i, size_t part)
+{
+    return option_is(l, "is_real", "true") ? (part ? 0 : (double)w->data[i]) : (double)w->data[2 * i + part];
+}
+
 static pole pole_of(const layer *l, size_t k, size_t n)
 {
     int           minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
@@ -62,14 +151,20 @@ static pole pole_of(const layer *l, size_t k, size_t n)
     const weight *b = get_weight(l, "kernel.B"), *c = get_weight(l, "kernel.C");
     double        step = get_weight(l, minimal ? "kernel.log_dt" : "kernel.inv_dt")->data[tied ? h : h * states + n];
     double        real = get_weight(l, minimal ? "kernel.log_A_real" : "kernel.A_real")->data[at];
-    double        imag = through(l, "imag", "none", get_weight(l, "kernel.A_imag")->data[at]);
+    const weight *of_imag = get_weight(l, "kernel.A_imag");
+    double        imag = of_imag ? through(l, "imag", "none", of_imag->data[at]) : 0;
     double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
     double        dt = own * option(l, "rate", 1), band = option(l, "bandlimit", 0);
     double        x = -through(l, "real", "exp", real), y = minimal ? imag : -imag, u, v, r, i, square;
-    double        c_re = c->data[(k * states + n) * 2], c_im = c->data[(k * states + n) * 2 + 1];
-    double        b_re = b ? b->data[at * 2] : 1, b_im = b ? b->data[at * 2 + 1] : 0;
+    double        c_re = number_of(l, c, k * states + n, 0), c_im = number_of(l, c, k * states + n, 1);
+    double        b_re = b ? number_of(l, b, at, 0) : 1, b_im = b ? number_of(l, b, at, 1) : 0;
     pole          p;
 
+    if (option_is(l, "discretization", "dss")) {
+        p = (pole){ exp(dt * x), dt * y, c_re * b_re - c_im * b_im, c_re * b_im + c_im * b_re };
+        divide_by_sum(&p, x, y, dt * x, dt * y, option(l, "length", 0), 0);
+        return p;
+    }
     if (option_is(l, "discretization", "bilinear")) {
         u = 1 - dt * x / 2, v = -dt * y / 2;            /* below the line */
         p.radius = hypot(1 + dt * x / 2, dt * y / 2) / hypot(u, v);
@@ -117,9 +212,9 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
-            out[t * l->out + k] = times(exact(d->data[k]), in->x[t * l->in + k % l->in]);
+            out[t * l->out + k] = d ? times(exact(d->data[k]), in->x[t * l->in + k % l->in]) : exact(0);
         for (size_t n = 0; n < s4d_states(l); n++) {
-            pole p = pole_of(l, k, n);
+            pole p = option_is(l, "form", "dss") ? dss_pole_of(l, k, n) : pole_of(l, k, n);
 
             for (size_t t = 0; t < in->count; t++) {
                 number *y = &out[t * l->out + k];

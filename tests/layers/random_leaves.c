@@ -166,12 +166,24 @@ static flow write_selective_scan(writer *w, flow in)
     return with_width(in, inner);
 }
 
+static flow write_dss(writer *w, flow in)
+{
+    static const char *const versions[] = { "exp", "exp-re-im", "exp-no-scale", "exp-re-im-no-scale", "clip",
+                                            "clip-no-scale", "softmax length=60" };
+
+    put(w, "s4d(form=dss states=%zu version=%s%s%s)", 1 + below(w, 6), versions[below(w, 7)],
+        word_if(w, " sep_dt_re_im=false"), word_if(w, " no_d"));
+    return in;
+}
+
 /* One width in, perhaps several times as much out. */
 static flow write_s4d(writer *w, flow in)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
 
+    if (one_in(w, 3))
+        return write_dss(w, in);
     put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
         word_if(w, " slow"), word_if(w, " tied=false"));
