@@ -350,6 +350,7 @@ static const oracle_type types[] = {
     { "linear", linear_shape, linear_run, NULL },
     { "log_softmax", same_width, log_softmax_run, NULL },
     { "lru", lru_shape, lru_run, NULL },
+    { "lssl", lssl_shape, lssl_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
     { "normalize", same_width, normalize_run, NULL },
     { "over", chain_shape, NULL, over_make },

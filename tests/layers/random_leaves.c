@@ -210,6 +210,15 @@ static flow write_s4(writer *w, flow in)
     return with_width(in, channels * in.width);
 }
 
+static flow write_lssl(writer *w, flow in)
+{
+    size_t channels = one_in(w, 3) ? 2 : 1;
+
+    put(w, "lssl(states=%zu channels=%zu%s%s%s)", 1 + below(w, 7), channels, word_if(w, " discretization=zoh"),
+        word_if(w, " copies=1"), word_if(w, " no_d"));
+    return with_width(in, channels * in.width);
+}
+
 static flow write_turning(writer *w, flow in)
 {
     size_t states = 1 + below(w, 20);
@@ -252,7 +261,7 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 3) ? write_s4(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        return one_in(w, 3) ? write_s4(w, in) : one_in(w, 4) ? write_lssl(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);
