@@ -64,7 +64,7 @@ static const case_name case_names[] = {
     { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
     { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },     { "turning", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
-    { "lowrank", KRAIT_F32 },
+    { "lowrank", KRAIT_F32 },   { "dense", KRAIT_F32 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };
