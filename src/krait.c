@@ -319,7 +319,7 @@ krait_status krait_state_place(krait_state **state, const krait_model *model,
     if (bytes < header.bytes)
         return KRAIT_ERR_SPACE;
     *state = memory;
-    kr_state_start(*state, &header);
+    kr_state_start(model, *state, &header);
     return KRAIT_OK;
 }
 
@@ -376,7 +376,7 @@ krait_status krait_state_create(krait_state **state, const krait_model *model,
     if (!block)
         return KRAIT_ERR_MEMORY;
     *state = block;
-    kr_state_start(*state, &header);
+    kr_state_start(model, *state, &header);
     return KRAIT_OK;
 }
 
@@ -420,7 +420,7 @@ krait_status krait_state_reset(const krait_model *model, krait_state *state, int
     krait_status status = lanes_of(model, state, lane, &range);
 
     if (status == KRAIT_OK)
-        memset(kr_state_lane(model, state, range.first), 0, range.count * model->lane_bytes);
+        kr_state_begin(model, state, range.first, range.count);
     return status;
 }
 

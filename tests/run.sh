@@ -85,6 +85,8 @@ for source in examples/*.c; do
     [ -e "$source" ] && stage "examples/$name" example "$name"
 done
 stage see          tests/check_see.sh "$RUN $BUILD/examples/see"
+stage audio        tests/check_audio.sh "$RUN $BUILD/examples/audio_stream"
+stage motion       tests/check_motion.sh "$RUN $BUILD/examples/motion_loop"
 stage command      tests/cli/test_cli.sh "$BUILD/krait"
 stage command-tree tests/cli/test_tree.sh "$BUILD"
 stage manual       tests/cli/test_man.sh "$BUILD/krait"

@@ -71,6 +71,9 @@ typedef struct kr_selective {
     size_t       y_stride, rows, channels, states;
 } kr_selective;
 
+/* Of some states and what comes to them: how their flush is cheapest.  KR_STILL: all are +0 and stay so. */
+typedef enum kr_liveliness { KR_LIVELY, KR_FADING, KR_STILL } kr_liveliness;
+
 /*
  * Diagonal complex recurrences with one input each, for one stream: h[c][n] = a[c][n] h[c][n] + x[c];
  * y[c] = d[c] x[c] + sum over n of Re(c[c][n] h[c][n]).
@@ -202,6 +205,8 @@ typedef struct kr_kernels {
     void (*turn)(const kr_turn *p);
     void (*rank)(const kr_rank *p);
     void (*fourier)(const kr_fourier *p);
+    /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */
+    void (*liquid)(const kr_turn *p, int alone);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

@@ -313,8 +313,11 @@ static void plain_rank(const kr_rank *p)
         plain_rank_channel(p, c);
 }
 
+/* A number for every row: v; v x + v of a liquid system, or v x of its states alone. */
+enum { PLAIN_V, PLAIN_LIQUID, PLAIN_ALONE };
+
 /* Small terms come first: what is lost of them is least then. */
-static void plain_turn(const kr_turn *p)
+static void plain_turn_all(const kr_turn *p, int form)
 {
     for (size_t t = 0; t < p->rows; t++)
         for (size_t s = 0; s < p->states; s++) {
@@ -322,8 +325,12 @@ static void plain_turn(const kr_turn *p)
             size_t       width = kr_min(KR_LANES, p->states - panel * KR_LANES);
             const float *a = p->a + panel * 4 * KR_LANES + j;
             float       *x = p->x + panel * 2 * KR_LANES + j, re = x[0], im = x[KR_LANES];
-            float        new_re = p->v[at], new_im = p->v[at + width];
+            float        v_re = p->v[at], v_im = p->v[at + width], new_re = v_re, new_im = v_im;
 
+            if (form != PLAIN_V) {
+                new_re = kr_fma(v_re, re, kr_fma(-v_im, im, form == PLAIN_ALONE ? 0.0f : v_re));
+                new_im = kr_fma(v_re, im, kr_fma(v_im, re, form == PLAIN_ALONE ? 0.0f : v_im));
+            }
             if (p->low) {
                 new_re = kr_fma(a[2 * KR_LANES], re, kr_fma(-a[3 * KR_LANES], im, new_re));
                 new_im = kr_fma(a[2 * KR_LANES], im, kr_fma(a[3 * KR_LANES], re, new_im));
@@ -335,6 +342,16 @@ static void plain_turn(const kr_turn *p)
                 p->out[at + width] = x[KR_LANES];
             }
         }
+}
+
+static void plain_turn(const kr_turn *p)
+{
+    plain_turn_all(p, PLAIN_V);
+}
+
+static void plain_liquid(const kr_turn *p, int alone)
+{
+    plain_turn_all(p, alone ? PLAIN_ALONE : PLAIN_LIQUID);
 }
 
 /* ---- transforms: scan/fft.h says what is where ----------------------------------------------------- */
@@ -598,7 +615,7 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
-    plain_diagonal, plain_diagonal_combine, plain_turn, plain_rank, plain_fourier,
+    plain_diagonal, plain_diagonal_combine, plain_turn, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

@@ -215,7 +215,7 @@ static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
     return selftest_pairs(hash, h);
 }
 
-/* A panel and a part, with and without low parts; the first state decays to +0. */
+/* A panel and a part, with and without low parts, and in liquid form; the first state decays to +0. */
 static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
 {
     float   a[4 * ST_PADDED], x[2 * ST_PADDED], v[ST_ROWS * 2 * ST_OUT], y[ST_ROWS * 2 * ST_OUT];
@@ -224,16 +224,20 @@ static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
     selftest_fill(a, 4 * ST_PADDED, 13);
     selftest_fill(v, ST_ROWS * 2 * ST_OUT, 14);
     v[0] = v[KR_LANES] = 0;
-    for (p.low = 0; p.low < 2; p.low++) {
-        selftest_fill(x, 2 * ST_PADDED, 15);
-        x[0] = 0x1.8p-100f;
-        x[KR_LANES] = 0;
-        k->turn(&p);
-        hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
-        for (size_t s = 0; s < ST_OUT; s++)
-            for (size_t part = 0; part < 2; part++)
-                hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
-    }
+    for (int form = 0; form < 3; form++)
+        for (p.low = 0; p.low < 2; p.low++) {
+            selftest_fill(x, 2 * ST_PADDED, 15);
+            x[0] = 0x1.8p-100f;
+            x[KR_LANES] = 0;
+            if (form == 0)
+                k->turn(&p);
+            else
+                k->liquid(&p, form == 2);
+            hash = kr_hash_floats(hash, y, ST_ROWS * 2 * ST_OUT);
+            for (size_t s = 0; s < ST_OUT; s++)
+                for (size_t part = 0; part < 2; part++)
+                    hash = kr_hash_floats(hash, &x[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES], 1);
+        }
     return hash;
 }
 

@@ -20,9 +20,10 @@ KR_INLINE KR_NAME(complex_states) KR_NAME(load_states)(const float *from, const 
     return s;
 }
 
-/* h = a h + x for each; what becomes too small is +0, which is seldom, so all are looked at together. */
+/* h = a h + x for each; what becomes too small is +0: looked for in all of them together, unless they are fading. */
 KR_INLINE void KR_NAME(rotate_states)(KR_NAME(complex_states) *h, const KR_NAME(complex_states) *a,
-                                      const KR_NAME(complex_states) *low, V x, const size_t count, const int precise)
+                                      const KR_NAME(complex_states) *low, V x, const size_t count,
+                                      const int precise, const kr_liveliness alive)
 {
     V least = V_MOST(), tiny = V_SET(KR_TINY);
 
@@ -38,10 +39,12 @@ KR_INLINE void KR_NAME(rotate_states)(KR_NAME(complex_states) *h, const KR_NAME(
         }
         h->re[i] = V_FMA(a->re[i], re, V_FNMA(a->im[i], im, real));
         h->im[i] = V_FMA(a->re[i], im, imaginary);
-        least = V_LEAST(least, h->re[i]);
-        least = V_LEAST(least, h->im[i]);
+        if (alive == KR_LIVELY) {
+            least = V_LEAST(least, h->re[i]);
+            least = V_LEAST(least, h->im[i]);
+        }
     }
-    if (V_BELOW(least, tiny))
+    if (alive == KR_FADING || V_BELOW(least, tiny))
         KR_UNROLL
         for (size_t i = 0; i < count; i++) {
             h->re[i] = V_FLUSH(h->re[i], tiny);
@@ -49,13 +52,33 @@ KR_INLINE void KR_NAME(rotate_states)(KR_NAME(complex_states) *h, const KR_NAME(
         }
 }
 
-/* 'count' states of KR_V channels, from state 'from' on, over all rows; y carries the sum over states. */
-KR_INLINE void KR_NAME(diagonal_states)(const kr_diagonal *p, size_t c, const size_t n, size_t from,
-                                        const size_t count, const int precise)
+/* Of states in memory and the rows that come to them; c and n: their channels. */
+KR_INLINE kr_liveliness KR_NAME(liveliness)(const kr_diagonal *p, const float *memory, size_t c, const size_t n,
+                                            const size_t count)
+{
+    V        least = V_MOST();
+    uint32_t any = 0;
+
+    for (size_t i = 0; i < 2 * count; i++)
+        least = V_LEAST(least, V_LOAD(memory + 16 * i));
+    if (!V_BELOW(least, V_SET(KR_TINY)))
+        return KR_LIVELY;
+    for (size_t i = 0; i < 2 * count; i++)
+        for (size_t j = 0; j < KR_V; j++)
+            any |= kr_bits_of(memory[16 * i + j]) << 1;
+    for (size_t t = 0; t < p->rows && !any; t++)
+        for (size_t j = 0; j < n; j++)
+            any |= kr_bits_of(p->x[t * p->x_stride + c + j]) << 1;
+    return any ? KR_FADING : KR_STILL;
+}
+
+/* Over all rows; y, unless it is not wanted, carries the sum over the states before 'from' and is given theirs. */
+KR_INLINE void KR_NAME(rotate_rows)(const kr_diagonal *p, float *memory, size_t c, const size_t n, size_t from,
+                                    const size_t count, const int precise, const int reads,
+                                    const kr_liveliness alive)
 {
     size_t                  at = (c / 16 * p->states + from) * 16;
     const float            *from_a = p->a + 4 * at + c % 16;
-    float                  *memory = p->h + 2 * at + c % 16;
     KR_NAME(complex_states) h = KR_NAME(load_states)(memory, 32, count);
     KR_NAME(complex_states) a = KR_NAME(load_states)(from_a, 64, count);
     KR_NAME(complex_states) low = KR_NAME(load_states)(from_a + 32, 64, count);
@@ -63,15 +86,19 @@ KR_INLINE void KR_NAME(diagonal_states)(const kr_diagonal *p, size_t c, const si
     V                       d = KR_NAME(v_load)(p->d + c, n);
 
     for (size_t t = 0; t < p->rows; t++) {
-        float *to = p->y + t * p->y_stride + c;
-        V      x = KR_NAME(v_load)(p->x + t * p->x_stride + c, n);
-        V      y = from ? KR_NAME(v_load)(to, n) : V_MUL(d, x);
+        V x = KR_NAME(v_load)(p->x + t * p->x_stride + c, n);
 
-        KR_NAME(rotate_states)(&h, &a, &low, x, count, precise);
-        KR_UNROLL
-        for (size_t i = 0; i < count; i++)
-            y = V_FMA(read.im[i], h.im[i], V_FMA(read.re[i], h.re[i], y));
-        KR_NAME(v_store)(to, y, n);
+        if (alive != KR_STILL)
+            KR_NAME(rotate_states)(&h, &a, &low, x, count, precise, alive);
+        if (reads) {
+            float *to = p->y + t * p->y_stride + c;
+            V      y = from ? KR_NAME(v_load)(to, n) : V_MUL(d, x);
+
+            KR_UNROLL
+            for (size_t i = 0; i < count; i++)
+                y = V_FMA(read.im[i], h.im[i], V_FMA(read.re[i], h.re[i], y));
+            KR_NAME(v_store)(to, y, n);
+        }
     }
     KR_UNROLL
     for (size_t i = 0; i < count; i++) {
@@ -80,23 +107,18 @@ KR_INLINE void KR_NAME(diagonal_states)(const kr_diagonal *p, size_t c, const si
     }
 }
 
-/* The same without y. */
-KR_INLINE void KR_NAME(diagonal_ends)(const kr_diagonal *p, size_t c, const size_t n, size_t from,
-                                      const size_t count, const int precise)
+/* 'count' states of KR_V channels, from state 'from' on. */
+KR_INLINE void KR_NAME(diagonal_states)(const kr_diagonal *p, size_t c, const size_t n, size_t from,
+                                        const size_t count, const int precise, const int reads)
 {
-    size_t                  at = (c / 16 * p->states + from) * 16;
-    const float            *from_a = p->a + 4 * at + c % 16;
-    float                  *memory = p->h + 2 * at + c % 16;
-    KR_NAME(complex_states) h = KR_NAME(load_states)(memory, 32, count);
-    KR_NAME(complex_states) a = KR_NAME(load_states)(from_a, 64, count);
-    KR_NAME(complex_states) low = KR_NAME(load_states)(from_a + 32, 64, count);
+    float *memory = p->h + 2 * (c / 16 * p->states + from) * 16 + c % 16;
 
-    for (size_t t = 0; t < p->rows; t++)
-        KR_NAME(rotate_states)(&h, &a, &low, KR_NAME(v_load)(p->x + t * p->x_stride + c, n), count, precise);
-    KR_UNROLL
-    for (size_t i = 0; i < count; i++) {
-        V_STORE(memory + 32 * i, h.re[i]);
-        V_STORE(memory + 32 * i + 16, h.im[i]);
+    switch (KR_NAME(liveliness)(p, memory, c, n, count)) {
+    case KR_LIVELY: KR_NAME(rotate_rows)(p, memory, c, n, from, count, precise, reads, KR_LIVELY); break;
+    case KR_FADING: KR_NAME(rotate_rows)(p, memory, c, n, from, count, precise, reads, KR_FADING); break;
+    case KR_STILL:
+        if (reads)
+            KR_NAME(rotate_rows)(p, memory, c, n, from, count, 0, 1, KR_STILL);
     }
 }
 
@@ -106,9 +128,9 @@ KR_INLINE size_t KR_NAME(diagonal_pass)(const kr_diagonal *p, size_t c, const si
 {
     for (; from + count <= p->states; from += count)
         if (p->y)
-            KR_NAME(diagonal_states)(p, c, n, from, count, precise);
+            KR_NAME(diagonal_states)(p, c, n, from, count, precise, 1);
         else
-            KR_NAME(diagonal_ends)(p, c, n, from, count, precise);
+            KR_NAME(diagonal_states)(p, c, n, from, count, precise, 0);
     return from;
 }
 

@@ -2,14 +2,16 @@
  * template_turn.h - complex recurrences, KR_V of them at a time.
  *
  * Included by template.h.  A chain of two or four fma per row is all that a state does, so several
- * vectors of them run side by side, with states and coefficients in registers over all rows.
+ * vectors of them run side by side, with states and coefficients in registers over all rows.  The liquid
+ * forms put v x + v, or v x, in v's place first.
  */
 
 enum { KR_NAME(TURNS) = 2 };                /* vectors at once: 12 registers of 16, with low parts */
+enum { KR_NAME(TURN_V), KR_NAME(TURN_LIQUID), KR_NAME(TURN_ALONE) };
 
 /* 'count' vectors of n states each from state s on, of a panel that is 'width' wide in the rows. */
 KR_INLINE void KR_NAME(turn_states)(const kr_turn *p, size_t s, size_t width, const size_t count, size_t n,
-                                    const int low)
+                                    const int low, const int form)
 {
     V        re[KR_NAME(TURNS)], im[KR_NAME(TURNS)], a[KR_NAME(TURNS)][4], tiny = V_SET(KR_TINY);
     size_t   at[KR_NAME(TURNS)];
@@ -33,6 +35,12 @@ KR_INLINE void KR_NAME(turn_states)(const kr_turn *p, size_t s, size_t width, co
         KR_EACH {
             V new_re = KR_NAME(v_load)(v + at[i], n), new_im = KR_NAME(v_load)(v + at[i] + width, n);
 
+            if (form != KR_NAME(TURN_V)) {
+                V v_re = new_re, v_im = new_im, zero = V_ZERO();
+
+                new_re = V_FMA(v_re, re[i], V_FMA(V_NEGATE(v_im), im[i], form == KR_NAME(TURN_ALONE) ? zero : v_re));
+                new_im = V_FMA(v_re, im[i], V_FMA(v_im, re[i], form == KR_NAME(TURN_ALONE) ? zero : v_im));
+            }
             if (low) {
                 new_re = V_FMA(a[i][2], re[i], V_FMA(V_NEGATE(a[i][3]), im[i], new_re));
                 new_im = V_FMA(a[i][2], im[i], V_FMA(a[i][3], re[i], new_im));
@@ -57,24 +65,36 @@ KR_INLINE void KR_NAME(turn_states)(const kr_turn *p, size_t s, size_t width, co
 #undef KR_EACH
 }
 
-KR_INLINE void KR_NAME(turn_all)(const kr_turn *p, const int low)
+KR_INLINE void KR_NAME(turn_all)(const kr_turn *p, const int low, const int form)
 {
     size_t full = p->states / 16 * 16, s = 0;
 
     for (; s + KR_NAME(TURNS) * KR_V <= full; s += KR_NAME(TURNS) * KR_V)
-        KR_NAME(turn_states)(p, s, 16, KR_NAME(TURNS), KR_V, low);
+        KR_NAME(turn_states)(p, s, 16, KR_NAME(TURNS), KR_V, low, form);
     for (; s < full; s += KR_V)
-        KR_NAME(turn_states)(p, s, 16, 1, KR_V, low);
+        KR_NAME(turn_states)(p, s, 16, 1, KR_V, low, form);
     for (; s + KR_V <= p->states; s += KR_V)
-        KR_NAME(turn_states)(p, s, p->states - full, 1, KR_V, low);
+        KR_NAME(turn_states)(p, s, p->states - full, 1, KR_V, low, form);
     if (s < p->states)
-        KR_NAME(turn_states)(p, s, p->states - full, 1, p->states - s, low);
+        KR_NAME(turn_states)(p, s, p->states - full, 1, p->states - s, low, form);
 }
 
 static void KR_NAME(turn)(const kr_turn *p)
 {
     if (p->low)
-        KR_NAME(turn_all)(p, 1);
+        KR_NAME(turn_all)(p, 1, KR_NAME(TURN_V));
     else
-        KR_NAME(turn_all)(p, 0);
+        KR_NAME(turn_all)(p, 0, KR_NAME(TURN_V));
+}
+
+static void KR_NAME(liquid)(const kr_turn *p, int alone)
+{
+    if (alone && p->low)
+        KR_NAME(turn_all)(p, 1, KR_NAME(TURN_ALONE));
+    else if (alone)
+        KR_NAME(turn_all)(p, 0, KR_NAME(TURN_ALONE));
+    else if (p->low)
+        KR_NAME(turn_all)(p, 1, KR_NAME(TURN_LIQUID));
+    else
+        KR_NAME(turn_all)(p, 0, KR_NAME(TURN_LIQUID));
 }

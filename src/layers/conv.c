@@ -1,20 +1,16 @@
 /* conv.c - depthwise causal convolution along the rows of each lane, zeros before the first. */
-#include "layers/layer.h"
+#include "layers/conv.h"
 #include "layers/share.h"
 #include "layers/window.h"
 
-typedef struct conv {
-    size_t       taps;
-    const float *weight;        /* [width][taps], the newest row meets the last tap */
-    const float *bias;          /* [width] or NULL */
-} conv;
+typedef kr_conv_params conv;
 
 static const kr_option conv_options[] = {
     { "taps", KR_COUNT, KR_AT(conv, taps), 1, 4096, KR_REQUIRED, NULL },
     { 0 }
 };
 
-static krait_status conv_shape(kr_layer *layer, krait_message *message)
+krait_status kr_conv_shape(kr_layer *layer, krait_message *message)
 {
     (void)message;
     layer->out_width = layer->in_width;
@@ -29,7 +25,7 @@ static void conv_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_floats(wants, "bias", KR_AT(conv, bias), layer->in_width, 1);
 }
 
-static void conv_memory(const kr_layer *layer, kr_parts *parts)
+void kr_conv_memory(const kr_layer *layer, kr_parts *parts)
 {
     const conv *p = layer->params;
 
@@ -59,10 +55,10 @@ static void conv_episode(const conv_job *run, const kr_share *share, float *wind
     kr_window_push(window + c, p->taps - 1, stride, x, width, to - from, share->to - c);
 }
 
-static void conv_forget(const conv *p, const kr_share *share, float *window, size_t stride)
+static void conv_forget(const kr_layer *layer, const kr_share *share, float *window, size_t stride)
 {
-    for (size_t i = 0; i + 1 < p->taps; i++)
-        memset(window + i * stride + share->from, 0, kr_pad16(share->to - share->from) * sizeof *window);
+    for (size_t i = 0; i + 1 < ((const conv *)layer->params)->taps; i++)
+        kr_layer_begin(layer, window, i * stride + share->from, kr_pad16(share->to - share->from));
 }
 
 static void conv_task(void *argument, size_t task)
@@ -78,13 +74,13 @@ static void conv_task(void *argument, size_t task)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                conv_forget(run->layer->params, &share, window, kr_pad16(in->width));
+                conv_forget(run->layer, &share, window, kr_pad16(in->width));
             conv_episode(run, &share, window, from, to);
         }
     }
 }
 
-static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+void kr_conv_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const conv *p = layer->params;
     uint64_t    work = (uint64_t)kr_rows_count(in) * in->width * (p->taps + KR_WORK_NUMBER);
@@ -95,6 +91,6 @@ static void conv_run(const kr_layer *layer, kr_context *context, const kr_rows *
 
 extern const kr_layer_type kr_layer_conv;
 const kr_layer_type kr_layer_conv = {
-    .name = "conv", .params_size = sizeof(conv), .options = conv_options, .shape = conv_shape,
-    .weights = conv_weights, .memory = conv_memory, .run = conv_run,
+    .name = "conv", .params_size = sizeof(conv), .options = conv_options, .shape = kr_conv_shape,
+    .weights = conv_weights, .memory = kr_conv_memory, .run = kr_conv_run,
 };

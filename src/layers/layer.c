@@ -108,6 +108,16 @@ size_t kr_part_index(const kr_memory_part *part, size_t i)
 
 /* ---- running ------------------------------------------------------------------------ */
 
+void kr_layer_begin(const kr_layer *layer, float *memory, size_t from, size_t count)
+{
+    const float *start = layer->type->start ? layer->type->start(layer) : NULL;
+
+    if (start)
+        memcpy(memory + from, start + from, count * sizeof *memory);
+    else
+        memset(memory + from, 0, count * sizeof *memory);
+}
+
 void kr_layer_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
     size_t used = carve->used;
@@ -164,7 +174,7 @@ void kr_layer_run(const kr_layer *layer, kr_context *context, const kr_rows *in,
     out->reset = in->reset;
     if (context->transient && layer->memory_bytes)
         for (size_t lane = 0; lane < in->lanes; lane++)
-            memset(kr_layer_memory(layer, context, lane), 0, layer->memory_bytes);
+            kr_layer_begin(layer, kr_layer_memory(layer, context, lane), 0, layer->memory_bytes / sizeof(float));
     tasks = layer_tasks(layer, context, in);
     if (tasks > 1)
         kr_tasks_ranges(&context->tasks, layer_task_rows, &(layer_rows){ layer, context, in, out }, kr_rows_count(in), 1,

@@ -245,6 +245,8 @@ typedef struct kr_layer_type {
      * not yet set), then over memory to make them.  NULL: none.
      */
     void (*prepare)(kr_layer *layer, kr_carve *carve);
+    /* What it remembers at the beginning of an episode: all memory_bytes as they lie.  NULL, or no function: zeros. */
+    const float *(*start)(const kr_layer *layer);
     /* What flows out, from what flows in; composites ask their children.  NULL: the same, or the one child's. */
     krait_status (*flow)(kr_layer *layer, kr_flows *flows, kr_flow *flow);
     /* The most that goes out, from the most that comes in.  NULL: the same, or the children's one after another. */
@@ -310,6 +312,9 @@ KR_INLINE float *kr_layer_memory(const kr_layer *layer, const kr_context *contex
         at = lane / context->cells * context->lane_bytes + lane % context->cells * context->cell_bytes;
     return (float *)(void *)(context->memory + at + layer->memory);
 }
+
+/* 'count' floats of a lane's memory, from 'from' on, become what they are before an episode's first row. */
+void kr_layer_begin(const kr_layer *layer, float *memory, size_t from, size_t count);
 
 /* Scratch of a layer with its children, and running it. */
 void kr_layer_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve);

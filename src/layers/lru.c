@@ -31,6 +31,7 @@ static void lru_weights(const kr_layer *layer, kr_wants *wants)
     kr_want_table(wants, "C_re", KR_AT(lru, c_re), width, states);
     kr_want_table(wants, "C_im", KR_AT(lru, c_im), width, states);
     kr_want_floats(wants, "D", KR_AT(lru, lti.d), width, 1);
+    kr_lti_want_initial(wants, KR_AT(lru, lti.initial), states);
 }
 
 static void lru_prepare(kr_layer *layer, kr_carve *carve)
@@ -56,6 +57,7 @@ static void lru_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_lru;
 const kr_layer_type kr_layer_lru = {
-    .name = "lru", .params_size = sizeof(lru), .options = lru_options, .shape = kr_lti_shape, .weights = lru_weights,
-    .prepare = lru_prepare, .memory = kr_lti_memory, .scratch = kr_lti_scratch, .run = kr_lti_run,
+    .name = "lru", .flags = KR_LTI_FLAGS, .params_size = sizeof(lru), .options = lru_options, .shape = kr_lti_shape,
+    .weights = lru_weights, .prepare = lru_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
+    .scratch = kr_lti_scratch, .run = kr_lti_run,
 };

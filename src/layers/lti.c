@@ -5,11 +5,15 @@
 
 #include "core/panels.h"
 #include "kernels/pack.h"
+#include "layers/convolve.h"
 #include "layers/share.h"
+#include "scan/liquid.h"
 #include "scan/turning.h"
 
 /* A float's rounding of a coefficient costs 2^-24 / (1 - |a|) of a state: below this one float is too few. */
 #define LTI_CLOSE 0x1p-8
+
+enum { LTI_TRANSFORM = 100 };       /* work of a state's part in two transforms, a row */
 
 /* ---- preparation --------------------------------------------------------------------------------- */
 
@@ -30,16 +34,24 @@ static void lti_take_matrix(kr_matrix *w, size_t outputs, size_t inputs, kr_carv
 
 int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
 {
-    size_t count = kr_pad16(p->states) * 4;
+    size_t count = kr_pad16(p->states) * 4, panels = kr_pad16(p->states) / KR_LANES;
 
     p->a = kr_carve_floats(carve, count, 1);
     p->power = kr_carve_floats(carve, count, 1);
+    p->start = kr_carve_floats(carve, kr_pad16(p->states), 2);
+    p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     lti_take_matrix(&p->b, 2 * p->states, width, carve);
     lti_take_matrix(&p->c, width, 2 * p->states, carve);
     if (!carve->base || carve->broken)
         return 0;
+    for (size_t i = 0; i < panels; i++)
+        p->reach[i] = 1;
     memset(p->a, 0, count * sizeof *p->a);
     memset(p->power, 0, count * sizeof *p->power);
+    memset(p->start, 0, kr_pad16(p->states) * 2 * sizeof *p->start);
+    for (size_t s = 0; p->initial && s < p->states; s++)
+        for (size_t part = 0; part < 2; part++)
+            p->start[(s / KR_LANES * 2 + part) * KR_LANES + s % KR_LANES] = p->initial[2 * s + part];
     return 1;
 }
 
@@ -78,6 +90,7 @@ void kr_lti_set_a(kr_lti *p, size_t state, kr_complex a)
     kr_complex   turned = { (double)at[0] + (double)at[2 * KR_LANES],
                             (double)at[KR_LANES] + (double)at[3 * KR_LANES] };
 
+    kr_convolution_extend(&p->reach[state / KR_LANES], kr_complex_magnitude(turned));
     low |= lti_put_factor(p->power, state, kr_complex_power(turned, KR_TURNING_ROWS));
     p->low |= low;
 }
@@ -113,6 +126,19 @@ void kr_lti_memory(const kr_layer *layer, kr_parts *parts)
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, ((const kr_lti *)layer->params)->states, 2);
 }
 
+void kr_lti_want_initial(kr_wants *wants, size_t at, size_t states)
+{
+    kr_want_pairs(wants, "initial_state", at, states, 1);
+    wants->list[wants->count - 1].optional = 1;
+}
+
+const float *kr_lti_start(const kr_layer *layer)
+{
+    const kr_lti *p = layer->params;
+
+    return p->initial ? p->start : NULL;
+}
+
 /* A run, and how its tasks share it. */
 typedef struct lti_job {
     const kr_layer   *layer;
@@ -121,6 +147,7 @@ typedef struct lti_job {
     const kr_rows    *in;
     float            *out;
     float            *x;        /* [rows][2 states]: B u, then the states */
+    float            *v;        /* the same of B u, for a convolution */
     float            *skipped;  /* [rows][width]: D u */
     float            *summaries;
     kr_shares         shares;
@@ -131,14 +158,67 @@ static lti_job lti_take(const kr_layer *layer, size_t rows, kr_carve *carve)
     lti_job job = { .layer = layer, .p = layer->params };
 
     job.x = kr_carve_floats(carve, rows, 2 * job.p->states);
+    job.v = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.skipped = kr_carve_floats(carve, job.p->d ? rows : 0, layer->in_width);
-    job.summaries = kr_turning_take(rows, job.p->states, carve);
+    job.summaries = job.p->liquid ? kr_liquid_take(rows, job.p->states, carve)
+                                  : kr_turning_take(rows, job.p->states, carve);
     return job;
+}
+
+static kr_convolution lti_convolution(const kr_lti *p)
+{
+    return (kr_convolution){ .channels = p->states, .numbers = 2 * KR_LANES, .pairs = 1, .reach = p->reach };
 }
 
 void kr_lti_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    kr_convolution of = lti_convolution(layer->params);
+
     lti_take(layer, most->rows, carve);
+    kr_convolve_scratch(&of, most, carve);
+}
+
+/* A panel of states, for a convolution: every state is its own input's, and no row has a gap. */
+static void lti_panel(const void *argument, size_t panel, const kr_panel_rows *rows, float *state)
+{
+    const lti_job *job = argument;
+    size_t         states = kr_min(KR_LANES, job->p->states - panel * KR_LANES);
+    size_t         stride = rows->y ? rows->y_stride : rows->x_stride;
+    kr_turn        turn = { job->p->a + panel * 4 * KR_LANES, job->p->low, state, rows->x ? rows->x : rows->y, rows->y,
+                            stride, rows->rows, states };
+
+    for (size_t r = 0; !rows->x && r < rows->rows; r++)
+        memset(rows->y + r * stride, 0, 2 * states * sizeof *rows->y);
+    job->context->kernels->turn(&turn);
+}
+
+/* From v to x. */
+static void lti_convolve(lti_job *job, kr_context *context, size_t rows)
+{
+    size_t      wide = 2 * job->p->states;
+    kr_convolve convolve = { lti_convolution(job->p), job->v, job->x, wide, wide, 0,
+                             (uint64_t)rows * job->p->states * LTI_TRANSFORM };
+
+    convolve.of.run = lti_panel;
+    convolve.of.job = job;
+    convolve.of.kernels = context->kernels;
+    kr_convolve_run(job->layer, context, job->in, &convolve);
+}
+
+static void lti_rows(const lti_job *job, const kr_turn *turn)
+{
+    const kr_lti     *p = job->p;
+    const kr_kernels *kernels = job->context->kernels;
+    int               scan = job->context->mode == KRAIT_SCAN;
+
+    if (scan && p->liquid)
+        kr_liquid_scan(kernels, turn, &job->context->tasks, job->summaries);
+    else if (scan)
+        kr_turning_scan(kernels, turn, p->power, &job->context->tasks, job->summaries);
+    else if (p->liquid)
+        kernels->liquid(turn, 0);
+    else
+        kernels->turn(turn);
 }
 
 /* The states of the share, lane by lane and episode by episode. */
@@ -159,11 +239,8 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
             to = kr_rows_episode(in, from, end);
             turn.rows = to - from;
             if (in->reset && in->reset[from])
-                memset(state, 0, kr_pad16(count) * 2 * sizeof *state);
-            if (job->context->mode == KRAIT_SCAN)
-                kr_turning_scan(job->context->kernels, &turn, p->power, &job->context->tasks, job->summaries);
-            else
-                job->context->kernels->turn(&turn);
+                kr_layer_begin(job->layer, state - 2 * share->from, 2 * share->from, kr_pad16(count) * 2);
+            lti_rows(job, &turn);
         }
     }
 }
@@ -205,14 +282,18 @@ void kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, k
     size_t  rows = kr_rows_count(in);
     lti_job job = lti_take(layer, rows, &context->scratch);
     size_t  wide = 2 * job.p->states;
+    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid;
 
     if (rows == 0)
         return;
     job.context = context;
     job.in = in;
     job.out = out->data;
-    kr_product_run(context, &job.p->b, NULL, in->data, in->width, job.x, wide, rows);
-    lti_turn(&job, rows);
+    kr_product_run(context, &job.p->b, NULL, in->data, in->width, convolve ? job.v : job.x, wide, rows);
+    if (convolve)
+        lti_convolve(&job, context, rows);
+    else
+        lti_turn(&job, rows);
     kr_product_run(context, &job.p->c, NULL, job.x, wide, out->data, out->width, rows);
     if (job.p->d)
         kr_tasks_ranges(&context->tasks, lti_skip, &job, rows, 1,

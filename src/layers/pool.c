@@ -95,7 +95,7 @@ static pool_state pool_lane(const kr_layer *layer, const kr_context *context, si
 static void pool_forget(const kr_layer *layer, pool_state s)
 {
     if (s.high)
-        memset(s.high, 0, layer->memory_bytes);
+        kr_layer_begin(layer, s.high, 0, layer->memory_bytes / sizeof *s.high);
 }
 
 /* (high, low) += term + rest, with what each addition loses kept in low. */

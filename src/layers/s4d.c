@@ -5,13 +5,13 @@
  *     dt = f(inv_dt) rate                    A = -f(A_real) - i f(A_imag)
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
- *     dss:       a = exp(dt A)                            b of dss.h's softmax, and no factor 2
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
- * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1.  Here b goes into C, so that h is that of
+ * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
+ * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
- * head: every head of a channel has states of its own, which are the same.  The form of DSS has no factor 2: dss.h.
+ * head: every head of a channel has states of its own, which are the same.
  */
 #include "layers/convolve.h"
 #include "layers/dss.h"
@@ -26,29 +26,31 @@
 #define S4D_PI      3.14159265358979323846
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
-enum { S4D_FULL, S4D_MINIMAL, S4D_DSS };
+enum { S4D_FULL, S4D_MINIMAL, S4D_H3, S4D_DSS };
 enum { S4D_ZOH, S4D_BILINEAR, S4D_BY_LENGTH };
 
 typedef struct s4d {
-    size_t       states, heads, copies;
+    size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
     int          tied, fast, real_valued;
     int          version, two_steps;    /* of DSS */
     size_t       length;
     float        rate, bandlimit;
-    const float *dt;            /* [width], or [width][states]; DSS: [width] or [width][2] */
-    const float *a_real, *a_imag;       /* [copies][states]; DSS: [states] */
+    const float *dt;            /* [width], or [width][states]; here and below width without the tile */
+    const float *a_real, *a_imag;       /* [copies][states]; DSS: [states], with dt of [width] or [width][2] */
     const float *lambda;        /* DSS: [states][2] instead */
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
-    const float *d;             /* [heads][width]; absent: made of zeros */
+    const float *d;             /* [heads][width] or NULL: 0 */
+    const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
-    float       *a, *power, *read, *zeros;
+    float       *a, *power, *read, *start;
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
+    float       *skip;          /* d for all channels */
     int          precise;
 } s4d;
 
-static const char *const s4d_forms[] = { "full", "minimal", "dss", NULL };
+static const char *const s4d_forms[] = { "full", "minimal", "h3", "dss", NULL };
 static const char *const s4d_versions[] = KR_DSS_NAMES;
 static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dss", NULL };
 static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
@@ -57,6 +59,7 @@ static const kr_option s4d_options[] = {
     { "states",   KR_COUNT,  KR_AT(s4d, states), 1, KR_MOST_STATES, 32, NULL },
     { "channels", KR_COUNT,  KR_AT(s4d, heads),  1, 4096, 1, NULL },
     { "copies",   KR_COUNT,  KR_AT(s4d, copies), 0, KR_MOST_WIDTH, 0, NULL },
+    { "tile",     KR_COUNT | KR_LATE, KR_AT(s4d, tile), 1, KR_MOST_WIDTH, 1, NULL },
     { "form",     KR_CHOICE, KR_AT(s4d, form),   0, 0, S4D_FULL, s4d_forms },
     { "discretization", KR_CHOICE, KR_AT(s4d, discretization), 0, 0, S4D_ZOH, s4d_discretizations },
     { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, KR_THROUGH_EXP, s4d_transforms },
@@ -73,20 +76,29 @@ static const kr_option s4d_options[] = {
     { 0 }
 };
 
+/* Channels that the tensors have. */
+static size_t s4d_width(const kr_layer *layer)
+{
+    return layer->in_width / ((const s4d *)layer->params)->tile;
+}
+
 static size_t s4d_copies(const kr_layer *layer)
 {
     const s4d *p = layer->params;
 
-    return p->copies ? p->copies : layer->in_width;
+    return p->copies ? p->copies : s4d_width(layer);
 }
 
 static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 {
     const s4d *p = layer->params;
 
-    if (layer->in_width % s4d_copies(layer) != 0)
+    if (layer->in_width % p->tile != 0)
+        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: a tile of %zu for %zu channels", layer->path,
+                       p->tile, layer->in_width);
+    if (s4d_width(layer) % s4d_copies(layer) != 0)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu copies of A for %zu channels", layer->path,
-                       p->copies, layer->in_width);
+                       p->copies, s4d_width(layer));
     if ((double)layer->in_width * (double)p->heads > KR_MOST_WIDTH)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
@@ -99,10 +111,10 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
 
 static void s4d_weights_of_dss(const s4d *p, size_t width, kr_wants *wants)
 {
-    int two = kr_dss_pairs(p->version), log_im = p->version == KR_DSS_EXP_RE_IM || p->version == KR_DSS_EXP_RE_IM_NO_SCALE;
+    int log_im = p->version == KR_DSS_EXP_RE_IM || p->version == KR_DSS_EXP_RE_IM_NO_SCALE;
 
     kr_want_table(wants, "kernel.log_dt", KR_AT(s4d, dt), width, p->two_steps ? 2 : 1);
-    if (two) {
+    if (kr_dss_pairs(p->version)) {
         kr_want_table(wants, "kernel.Lambda", KR_AT(s4d, lambda), p->states, 2);
         return;
     }
@@ -112,32 +124,40 @@ static void s4d_weights_of_dss(const s4d *p, size_t width, kr_wants *wants)
 
 static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 {
+    static const struct { const char *dt, *a_real, *a_imag, *b, *c; } names[] = {
+        { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.B", "kernel.C" },
+        { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", NULL, "kernel.C" },
+        { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B",
+          "kernel.kernel.C" },
+        { NULL, NULL, NULL, NULL, "kernel.W" },
+    };
     const s4d *p = layer->params;
-    int        full = p->form == S4D_FULL;
-    size_t     width = layer->in_width, copies = s4d_copies(layer), parts = p->real_valued ? 1 : 2;
+    size_t     width = s4d_width(layer), copies = s4d_copies(layer), parts = p->real_valued ? 1 : 2;
     uint64_t   c[4] = { p->heads, width, p->states, parts }, b[4] = { copies, p->states, parts };
 
     if (p->form == S4D_DSS) {
         s4d_weights_of_dss(p, width, wants);
     } else {
-        kr_want_table(wants, full ? "kernel.inv_dt" : "kernel.log_dt", KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
-        kr_want_table(wants, full ? "kernel.A_real" : "kernel.log_A_real", KR_AT(s4d, a_real), copies, p->states);
+        kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
+        kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
         if (!p->real_valued)
-            kr_want_table(wants, "kernel.A_imag", KR_AT(s4d, a_imag), copies, p->states);
+            kr_want_table(wants, names[p->form].a_imag, KR_AT(s4d, a_imag), copies, p->states);
     }
-    kr_want_array(wants, p->form == S4D_DSS ? "kernel.W" : "kernel.C", KR_AT(s4d, c), c, 4);
-    if (full) {
-        kr_want_array(wants, "kernel.B", KR_AT(s4d, b), b, 3);
-        wants->list[wants->count - 1].optional = 1;
+    kr_want_array(wants, names[p->form].c, KR_AT(s4d, c), c, 4);
+    if (names[p->form].b) {
+        kr_want_array(wants, names[p->form].b, KR_AT(s4d, b), b, 3);
+        wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    wants->list[wants->count - 1].optional = 1;
+    kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
     wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
 
-/* A state of a channel: what it is multiplied with, and what of it is read. */
-typedef struct s4d_pole { kr_complex a, read; } s4d_pole;
+/* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
+typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
 
 static kr_complex s4d_number(const s4d *p, const float *from, size_t i)
 {
@@ -148,44 +168,55 @@ static kr_complex s4d_number(const s4d *p, const float *from, size_t i)
 static s4d_pole s4d_pole_of_dss(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d   *p = layer->params;
-    const float *dt = p->dt + channel % layer->in_width * (p->two_steps ? 2 : 1);
+    size_t       width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
+    const float *dt = p->dt + from * (p->two_steps ? 2 : 1);
     double       re = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n] : (double)p->a_real[n];
     double       im = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n + 1] : (double)p->a_imag[n];
-    kr_complex   lambda = kr_dss_lambda(p->version, re, im), z, factor;
+    kr_complex   lambda = kr_dss_lambda(p->version, re, im), z;
+    s4d_pole     pole;
 
     z.re = kr_exp((double)dt[0]) * (double)p->rate * lambda.re;
     z.im = kr_exp((double)dt[p->two_steps]) * (double)p->rate * lambda.im;
-    factor = kr_dss_factor(p->version, lambda, z, p->length);
-    return (s4d_pole){ kr_complex_exp(z), kr_complex_multiply(factor, s4d_number(p, p->c, channel * p->states + n)) };
+    pole.a = kr_complex_exp(z);
+    pole.b = kr_dss_factor(p->version, lambda, z, p->length);
+    pole.read = kr_complex_multiply(pole.b, s4d_number(p, p->c, (head * width + from) * p->states + n));
+    return pole;
 }
 
 static s4d_pole s4d_pole_of_s4(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d *p = layer->params;
-    size_t     from = channel % layer->in_width, at = from % s4d_copies(layer) * p->states + n;
-    double     given = (double)p->dt[p->tied ? from : from * p->states + n];
+    size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
+    size_t     at = from % s4d_copies(layer) * p->states + n;
+    double     given = (double)p->dt[p->tied ? from : from * p->states + n], twice = 2;
     double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
     double     imag = p->real_valued ? 0 : kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
     kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
-    s4d_pole     pole;
+    s4d_pole   pole;
 
     half = kr_complex_scale(z, 0.5);
     below = kr_complex_subtract(one, half);
     if (p->discretization == S4D_ZOH) {
         pole.a = kr_complex_exp(z);
-        pole.read = kr_complex_scale(kr_complex_exprel(z), 2 * dt);
+        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
     } else if (p->discretization == S4D_BY_LENGTH) {
         pole.a = kr_complex_exp(z);
-        pole.read = kr_dss_factor(KR_DSS_SOFTMAX, kr_complex_scale(z, 1 / dt), z, p->length);
+        pole.b = kr_dss_factor(KR_DSS_SOFTMAX, kr_complex_scale(z, 1 / dt), z, p->length);
+        twice = 1;
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
-        pole.read = kr_complex_divide(kr_complex_of(2 * dt, 0), below);
+        pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
     }
-    pole.read = kr_complex_multiply(pole.read, s4d_number(p, p->c, channel * p->states + n));
-    if (p->b)
-        pole.read = kr_complex_multiply(pole.read, s4d_number(p, p->b, at));
+    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, twice),
+                                    s4d_number(p, p->c, (head * width + from) * p->states + n));
+    if (p->b) {
+        kr_complex b = s4d_number(p, p->b, at);
+
+        pole.read = kr_complex_multiply(pole.read, b);
+        pole.b = kr_complex_multiply(pole.b, b);
+    }
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
@@ -223,6 +254,17 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     s4d_split(held.im, power + KR_LANES);
 }
 
+/* The official state has b in it, h is without. */
+static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
+{
+    const float *given = p->initial + 2 * (from * p->states + n);
+    float       *to = p->start + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+    kr_complex   h = kr_complex_divide(kr_complex_of((double)given[0], (double)given[1]), b);
+
+    to[0] = kr_flush((float)h.re);
+    to[KR_LANES] = kr_flush((float)h.im);
+}
+
 static void s4d_prepare(kr_layer *layer, kr_carve *carve)
 {
     s4d   *p = layer->params;
@@ -231,24 +273,38 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->a = kr_carve_floats(carve, numbers, 4 * p->states);
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
-    p->zeros = kr_carve_floats(carve, numbers, 1);
+    p->start = kr_carve_floats(carve, numbers, 2 * p->states);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
+    p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
-    memset(p->zeros, 0, numbers * sizeof *p->zeros);
-    p->d = p->d ? p->d : p->zeros;
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
+    for (size_t c = 0; c < channels; c++)
+        p->skip[c] = p->d ? p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)] : 0.0f;
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
+    memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
             p->precise |= kr_complex_magnitude(s4d_pole_of(layer, c, n).a) > 1 - S4D_PRECISE;
     for (size_t c = 0; c < channels; c++)
-        for (size_t n = 0; n < p->states; n++)
-            s4d_put(p, c, n, s4d_pole_of(layer, c, n));
+        for (size_t n = 0; n < p->states; n++) {
+            s4d_pole pole = s4d_pole_of(layer, c, n);
+
+            s4d_put(p, c, n, pole);
+            if (p->initial)
+                s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
+        }
+}
+
+static const float *s4d_start(const kr_layer *layer)
+{
+    const s4d *p = layer->params;
+
+    return p->initial ? p->start : NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
@@ -308,7 +364,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->skip + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 
@@ -325,7 +381,7 @@ static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, 
     const s4d_job *run = job;
     const s4d     *p = run->layer->params;
     size_t         c = panel * KR_LANES;
-    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->skip + c,
                             rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
                             rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
 
@@ -355,7 +411,7 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share->from * numbers, 0, kr_pad16(share->to - share->from) * numbers * sizeof *h);
+                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
             s4d_episode(run, share, h, from, to);
         }
     }
@@ -400,6 +456,6 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 extern const kr_layer_type kr_layer_s4d;
 const kr_layer_type kr_layer_s4d = {
     .name = "s4d", .flags = KR_CONVOLVES, .params_size = sizeof(s4d), .options = s4d_options, .shape = s4d_shape,
-    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .scratch = s4d_scratch,
+    .weights = s4d_weights, .prepare = s4d_prepare, .memory = s4d_memory, .start = s4d_start, .scratch = s4d_scratch,
     .run = s4d_run,
 };

@@ -8,25 +8,34 @@
  *     x = a x + (b B) u
  *     y = k Re(C x) + D u                         k = 2 with conj_sym, else 1
  *
- * With conj_sym the 'states' are one of each conjugate pair, without all of them (s5-pytorch).  All but
- * the recurrence is preparation, in double.
+ * With conj_sym the 'states' are one of each conjugate pair, without all of them (s5-pytorch, which has
+ * Lambda as pairs, may take each number of b B to a power, and in its liquid form has x = (a + b B u) x + b B u).
+ * All but the recurrence is preparation, in double.
  */
 #include "layers/lti.h"
 
 #define S5_CLIPPED (-1e-4)
+#define S5_PI      3.14159265358979323846
 
 enum { S5_ZOH, S5_BILINEAR };
+enum { S5_ALL, S5_FIRST, S5_SECOND };
 
 typedef struct s5 {
     kr_lti       lti;
     int          discretization, conj_sym, clip;
-    float        rescale;
+    int          pairs;         /* lambda stands for lambda_re and lambda_im */
+    int          half;          /* c has as many columns again, of the other direction */
+    size_t       degree;
+    float        rescale, bandlimit;
     const float *lambda_re, *lambda_im, *log_step;      /* [states] */
+    const float *lambda;        /* [states][2] */
     const float *b;             /* [states][width][2] */
-    const float *c;             /* [width][states][2] */
+    const float *c;             /* [width][states][2], or twice as many columns */
 } s5;
 
 static const char *const s5_discretizations[] = { "zoh", "bilinear", NULL };
+static const char *const s5_lambdas[] = { "parts", "pairs", NULL };
+static const char *const s5_halves[] = { "none", "first", "second", NULL };
 
 static const kr_option s5_options[] = {
     { "states",         KR_COUNT,  KR_AT(s5, lti.states),     1, KR_MOST_STATES, KR_REQUIRED, NULL },
@@ -34,30 +43,48 @@ static const kr_option s5_options[] = {
     { "conj_sym",       KR_FLAG,   KR_AT(s5, conj_sym),       0, 1, 1, NULL },
     { "clip_eigs",      KR_FLAG,   KR_AT(s5, clip),           0, 1, 0, NULL },
     { "step_rescale",   KR_REAL,   KR_AT(s5, rescale),        1e-9, 1e9, 1, NULL },
+    { "lambda",         KR_CHOICE | KR_LATE, KR_AT(s5, pairs),     0, 0, 0, s5_lambdas },
+    { "half",           KR_CHOICE | KR_LATE, KR_AT(s5, half),      0, 0, S5_ALL, s5_halves },
+    { "liquid",         KR_FLAG | KR_LATE,   KR_AT(s5, lti.liquid), 0, 1, 0, NULL },
+    { "degree",         KR_COUNT | KR_LATE,  KR_AT(s5, degree),    1, 64, 1, NULL },
+    { "bandlimit",      KR_REAL | KR_LATE,   KR_AT(s5, bandlimit), 0, 1e9, 0, NULL },
     { 0 }
 };
 
 static void s5_weights(const kr_layer *layer, kr_wants *wants)
 {
-    size_t states = ((const s5 *)layer->params)->lti.states, width = layer->in_width;
+    const s5 *p = layer->params;
+    size_t    states = p->lti.states, width = layer->in_width;
 
-    kr_want_floats(wants, "Lambda_re", KR_AT(s5, lambda_re), states, 0);
-    kr_want_floats(wants, "Lambda_im", KR_AT(s5, lambda_im), states, 0);
+    if (p->pairs) {
+        kr_want_table(wants, "Lambda", KR_AT(s5, lambda), states, 2);
+    } else {
+        kr_want_floats(wants, "Lambda_re", KR_AT(s5, lambda_re), states, 0);
+        kr_want_floats(wants, "Lambda_im", KR_AT(s5, lambda_im), states, 0);
+    }
     kr_want_pairs(wants, "B", KR_AT(s5, b), states, width);
-    kr_want_pairs(wants, "C", KR_AT(s5, c), width, states);
+    kr_want_pairs(wants, "C", KR_AT(s5, c), width, p->half == S5_ALL ? states : 2 * states);
     kr_want_floats(wants, "D", KR_AT(s5, lti.d), width, 1);
     kr_want_floats(wants, "log_step", KR_AT(s5, log_step), states, 0);
+    kr_lti_want_initial(wants, KR_AT(s5, lti.initial), states);
+}
+
+static kr_complex s5_lambda(const s5 *p, size_t state)
+{
+    const float *pair = p->lambda + 2 * state;
+    double       re = (double)(p->pairs ? pair[0] : p->lambda_re[state]);
+
+    if (p->clip && re > S5_CLIPPED)
+        re = S5_CLIPPED;
+    return kr_complex_of(re, (double)(p->pairs ? pair[1] : p->lambda_im[state]));
 }
 
 /* a, and what B is multiplied with. */
 static void s5_discretize(const s5 *p, size_t state, kr_complex *a, kr_complex *b)
 {
-    double     dt = (double)p->rescale * kr_exp((double)p->log_step[state]), re = (double)p->lambda_re[state];
-    kr_complex one = { 1, 0 }, z;
+    double     dt = (double)p->rescale * kr_exp((double)p->log_step[state]);
+    kr_complex one = { 1, 0 }, z = kr_complex_scale(s5_lambda(p, state), dt);
 
-    if (p->clip && re > S5_CLIPPED)
-        re = S5_CLIPPED;
-    z = kr_complex_scale(kr_complex_of(re, (double)p->lambda_im[state]), dt);
     if (p->discretization == S5_ZOH) {
         *a = kr_complex_exp(z);
         *b = kr_complex_scale(kr_complex_exprel(z), dt);
@@ -69,23 +96,35 @@ static void s5_discretize(const s5 *p, size_t state, kr_complex *a, kr_complex *
     }
 }
 
+/* What C is multiplied with: 0 where the state turns too fast for what the model was trained with. */
+static double s5_factor_of_c(const s5 *p, size_t state)
+{
+    double turns = kr_exp((double)p->log_step[state]) * kr_magnitude_double(s5_lambda(p, state).im) / (2 * S5_PI);
+
+    if (p->bandlimit > 0 && turns >= (double)p->bandlimit / 2)
+        return 0;
+    return p->conj_sym ? 2 : 1;
+}
+
 static void s5_prepare(kr_layer *layer, kr_carve *carve)
 {
     s5    *p = layer->params;
     size_t states = p->lti.states, width = layer->in_width;
-    double k = p->conj_sym ? 2 : 1;
+    size_t columns = p->half == S5_ALL ? states : 2 * states, first = p->half == S5_SECOND ? states : 0;
 
     if (!kr_lti_take(&p->lti, width, carve))
         return;
     for (size_t s = 0; s < states; s++) {
         kr_complex a, factor;
+        double     k = s5_factor_of_c(p, s);
 
         s5_discretize(p, s, &a, &factor);
         kr_lti_set_a(&p->lti, s, a);
         for (size_t h = 0; h < width; h++) {
-            const float *b = p->b + 2 * (s * width + h), *c = p->c + 2 * (h * states + s);
+            const float *b = p->b + 2 * (s * width + h), *c = p->c + 2 * (h * columns + first + s);
+            kr_complex   enter = kr_complex_multiply(factor, kr_complex_of((double)b[0], (double)b[1]));
 
-            kr_lti_set_b(&p->lti, s, h, kr_complex_multiply(factor, kr_complex_of((double)b[0], (double)b[1])));
+            kr_lti_set_b(&p->lti, s, h, p->degree > 1 ? kr_complex_power(enter, p->degree) : enter);
             kr_lti_set_c(&p->lti, h, s, kr_complex_scale(kr_complex_of((double)c[0], (double)c[1]), k));
         }
     }
@@ -93,6 +132,7 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_s5;
 const kr_layer_type kr_layer_s5 = {
-    .name = "s5", .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape, .weights = s5_weights,
-    .prepare = s5_prepare, .memory = kr_lti_memory, .scratch = kr_lti_scratch, .run = kr_lti_run,
+    .name = "s5", .flags = KR_LTI_FLAGS, .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape,
+    .weights = s5_weights, .prepare = s5_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
+    .scratch = kr_lti_scratch, .run = kr_lti_run,
 };

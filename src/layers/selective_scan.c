@@ -164,7 +164,7 @@ static void selective_scan_lanes(const selective_scan_job *run, const kr_share *
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                memset(h + share->from * p->states, 0, kr_pad16(share->to - share->from) * p->states * sizeof *h);
+                kr_layer_begin(run->layer, h, share->from * p->states, kr_pad16(share->to - share->from) * p->states);
             selective_scan_episode(run, share, h, from, to);
         }
     }

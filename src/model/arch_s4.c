@@ -193,7 +193,8 @@ static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const cha
 
 static void s4_write_kernel(kr_writer *w, const s4 *s)
 {
-    kr_write(w, s->diagonal ? "{\"s4d\":{\"name\":\"layer\",\"states\":" : "{\"s4\":{\"name\":\"layer\",\"states\":");
+    kr_write(w, s->diagonal ? "{\"s4d\"" : "{\"s4\"");
+    kr_write(w, ":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
     kr_write_unsigned(w, s->states);
     kr_write(w, ",\"channels\":");
     kr_write_unsigned(w, s->channels);
@@ -233,7 +234,7 @@ static void s4_write_block(kr_writer *w, const s4 *s)
     }
     s4_write_kernel(w, s);
     kr_write(w, ",{\"activation\":{\"kind\":\"gelu\"}},");
-    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"width\":");
+    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"path\":\"layers.{i}.output_linear.0\",\"width\":");
     kr_write_unsigned(w, 2 * s->width);
     kr_write(w, "}},{\"glu\":{}}]}}");
 }

@@ -262,7 +262,7 @@ static void run_forget_held(run_call *call)
 
         for (size_t s = kr_run_length(input, lane); s-- > 0 && kr_run_held(call->model, input, row + s);)
             if (input->reset[row + s]) {
-                memset(kr_state_lane(call->model, call->state, lane), 0, call->model->lane_bytes);
+                kr_state_begin(call->model, call->state, lane, 1);
                 break;
             }
     }

@@ -169,10 +169,34 @@ krait_status kr_state_check(const krait_model *model, const krait_state *state)
     return state->model_id == model->id ? KRAIT_OK : KRAIT_ERR_MODEL;
 }
 
-void kr_state_start(krait_state *state, const krait_state *header)
+/* The layers that begin with other numbers than zeros, for each of 'cells' cells of a lane. */
+static void state_begin(const kr_layer *layer, unsigned char *memory, size_t cells, size_t cell_bytes)
+{
+    if (layer->type->start && layer->memory_bytes && !layer->in.whole)
+        for (size_t i = 0; i < cells; i++)
+            kr_layer_begin(layer, (float *)(void *)(memory + i * cell_bytes + layer->memory), 0,
+                           layer->memory_bytes / sizeof(float));
+    if (layer->n_children && layer->children[0]->in.axis == layer) {
+        memory += layer->memory;
+        cells = kr_flow_cells(&layer->in);
+        cell_bytes = layer->along_bytes;
+    }
+    for (size_t i = 0; i < layer->n_children; i++)
+        state_begin(layer->children[i], memory, cells, cell_bytes);
+}
+
+void kr_state_begin(const krait_model *model, krait_state *state, size_t lane, size_t lanes)
+{
+    memset(kr_state_lane(model, state, lane), 0, lanes * model->lane_bytes);
+    for (size_t i = lane; i < lane + lanes; i++)
+        state_begin(model->root, kr_state_lane(model, state, i), 1, 0);
+}
+
+void kr_state_start(const krait_model *model, krait_state *state, const krait_state *header)
 {
     *state = *header;
     memset(state + 1, 0, (size_t)(header->scratch - sizeof *state));
+    kr_state_begin(model, state, 0, state->lanes);
 }
 
 /* ---- parts -------------------------------------------------------------------------------------- */

@@ -46,7 +46,10 @@ size_t       kr_state_most_order(const krait_model *model, const krait_state *st
 kr_pass      kr_state_pass(const krait_model *model, const krait_state *state, kr_carve *carve);
 /* KRAIT_OK if this is a state of this model. */
 krait_status kr_state_check(const krait_model *model, const krait_state *state);
-void         kr_state_start(krait_state *state, const krait_state *header);
+/* A new block: every lane at the beginning of an episode. */
+void         kr_state_start(const krait_model *model, krait_state *state, const krait_state *header);
+/* So do 'lanes' lanes from 'lane' on become. */
+void         kr_state_begin(const krait_model *model, krait_state *state, size_t lane, size_t lanes);
 
 KR_INLINE unsigned char *kr_state_lane(const krait_model *model, const krait_state *state, size_t lane)
 {

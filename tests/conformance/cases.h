@@ -63,6 +63,7 @@ static const case_name case_names[] = {
     { "branches", KRAIT_F32 },  { "names", KRAIT_F32 },     { "selective", KRAIT_F32 },
     { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
     { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },     { "turning", KRAIT_F32 },
+    { "liquid", KRAIT_F32 },    { "heads", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
     { "lowrank", KRAIT_F32 },   { "dense", KRAIT_F32 },
 };

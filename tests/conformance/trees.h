@@ -127,6 +127,26 @@ static const krait_tree krait_trees[] = {
       "in.weight 13 7;1.a.Lambda_re 37;1.a.Lambda_im 37;1.a.B 37 13 2;1.a.C 13 37 2;1.a.D 13;1.a.log_step 37;"
       "b.Lambda_re 16;b.Lambda_im 16;b.B 16 13 2;b.C 13 16 2;b.log_step 16;c.nu_log 9;c.theta_log 9;"
       "c.gamma_log 9;c.B_re 9 13;c.B_im 9 13;c.C_re 13 9;c.C_im 13 9;c.D 13;last.weight 6 13" },
+    { "liquid", 0, 6, 0,                /* states that the input turns, one float or two; halves of a C, powers of B */
+      HEAD "{\"features\":6},\"tree\":{\"sequence\":[{\"residual\":{\"s5\":{\"name\":\"a\",\"states\":37,\"clip_eigs\":true,"
+      "\"step_rescale\":0.1,\"liquid\":true}}},{\"s5\":{\"name\":\"b\",\"states\":16,\"liquid\":true,\"lambda\":\"pairs\","
+      "\"conj_sym\":false,\"step_rescale\":0.001}},{\"s5\":{\"name\":\"c\",\"states\":9,\"clip_eigs\":true,\"half\":\"first\","
+      "\"degree\":2}},{\"s5\":{\"name\":\"d\",\"states\":9,\"clip_eigs\":true,\"half\":\"second\",\"bandlimit\":0.5,"
+      "\"weights\":{\"C\":\"c.C\"}}}]}}",
+      "0.a.Lambda_re 37;0.a.Lambda_im 37;0.a.B 37 6 2;0.a.C 6 37 2;0.a.D 6;0.a.log_step 37;"
+      "b.Lambda 16 2;b.B 16 6 2;b.C 6 16 2;b.log_step 16;c.Lambda_re 9;c.Lambda_im 9;c.B 9 6 2;c.C 6 18 2;"
+      "c.D 6;c.log_step 9;d.Lambda_re 9;d.Lambda_im 9;d.B 9 6 2;d.log_step 9" },
+    { "heads", 0, 6, 0,                 /* H3: a shift, products of heads, a state space for each of them */
+      HEAD "{\"features\":6},\"tree\":{\"sequence\":[{\"residual\":{\"sequence\":[{\"branches\":{\"merge\":\"concatenate\","
+      "\"of\":[{\"linear\":{\"name\":\"q\",\"width\":12}},{\"sequence\":{\"name\":\"r\",\"of\":[{\"branches\":{\"merge\":"
+      "\"concatenate\",\"of\":[{\"sequence\":{\"name\":\"s\",\"of\":[{\"linear\":{\"name\":\"k\",\"width\":12}},{\"shift\":"
+      "{\"name\":\"f\",\"states\":9}}]}},{\"linear\":{\"name\":\"v\",\"width\":12}}]}},{\"outer\":{\"head_dim\":3}},"
+      "{\"s4d\":{\"name\":\"d\",\"form\":\"h3\",\"states\":5,\"tile\":9,\"copies\":2,\"discretization\":\"bilinear\"}}]}}]}},"
+      "{\"contract\":{\"head_dim\":3}},{\"linear\":{\"name\":\"o\",\"width\":6}}]}}]}}",
+      "0.0.q.weight 12 6;0.0.r.0.s.k.weight 12 6;0.0.r.0.s.f.ssm_k_kernel.kernel.B 12 9;0.0.r.0.s.f.ssm_k_kernel.kernel.C 12 9;"
+      "0.0.r.0.s.f.ssm_k_D 12;0.0.r.0.v.weight 12 6;0.0.r.d.kernel.kernel.log_dt 4;0.0.r.d.kernel.kernel.inv_A_real 2 5;"
+      "0.0.r.d.kernel.kernel.A_imag 2 5;0.0.r.d.kernel.kernel.B 2 5 2;0.0.r.d.kernel.kernel.C 4 5 2;0.0.r.d.D 4;"
+      "0.o.weight 6 12" },
     { "lowrank", 0, 9, 0,               /* S4 of one sum, two and more, as two floats and not, with a stored C and a plain one */
       HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":20}},"
       "{\"s4\":{\"name\":\"a\",\"states\":7,\"copies\":5,\"l_kernel\":37}},{\"linear\":{\"name\":\"mid\",\"width\":18}},"

@@ -166,6 +166,20 @@ static void wrong_fourier(const kr_fourier *p)
         spoil(p->y);
 }
 
+static void wrong_liquid(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (!alone)
+        spoil(p->out);
+}
+
+static void wrong_alone(const kr_turn *p, int alone)
+{
+    kr_kernels_plain.liquid(p, alone);
+    if (alone)
+        spoil(p->x + 1);
+}
+
 static void wrong_rms_norm(float *y, const float *x, const float *w, float eps, size_t rows, size_t width)
 {
     kr_kernels_plain.rms_norm(y, x, w, eps, rows, width);
@@ -275,6 +289,8 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(rank, wrong_ranks);
     MUST_FAIL(fourier, wrong_spectrum);
     MUST_FAIL(fourier, wrong_fourier);
+    MUST_FAIL(liquid, wrong_liquid);
+    MUST_FAIL(liquid, wrong_alone);
     MUST_FAIL(rms_norm, wrong_rms_norm);
     MUST_FAIL(activate, wrong_silu);
     MUST_FAIL(activate, wrong_sigmoid);

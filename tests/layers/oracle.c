@@ -339,6 +339,7 @@ static const oracle_type types[] = {
     { "activation", same_width, activation_run, NULL },
     { "batch_norm", batch_norm_shape, batch_norm_run, NULL },
     { "branches", branches_shape, NULL, branches_make },
+    { "contract", contract_shape, contract_run, NULL },
     { "conv", conv_shape, conv_run, NULL },
     { "define", chain_shape, NULL, chain_make },
     { "embed", embed_shape, embed_run, NULL },
@@ -353,6 +354,7 @@ static const oracle_type types[] = {
     { "lssl", lssl_shape, lssl_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
     { "normalize", same_width, normalize_run, NULL },
+    { "outer", outer_shape, outer_run, NULL },
     { "over", chain_shape, NULL, over_make },
     { "patch", patch_shape, NULL, patch_make },
     { "permute", chain_shape, NULL, permute_make },
@@ -369,6 +371,7 @@ static const oracle_type types[] = {
     { "scale", scale_shape, scale_run, NULL },
     { "selective_scan", selective_scan_shape, selective_scan_run, NULL },
     { "sequence", chain_shape, NULL, chain_make },
+    { "shift", shift_shape, shift_run, NULL },
     { "slice", slice_shape, slice_run, NULL },
     { "use", chain_shape, NULL, chain_make },
 };

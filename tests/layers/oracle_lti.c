@@ -1,6 +1,6 @@
 /*
  * oracle_lti.c - s5 and lru: the recurrence multiplied out, y[t] = Re(sum over s <= t of C a^(t - s) B u[s]) + D u[t],
- * with a as modulus and angle.
+ * with a as modulus and angle; a liquid one row by row.
  */
 #include "layers/oracle_parts.h"
 
@@ -9,21 +9,35 @@
 /* A complex state: modulus and angle of a; what B and C are multiplied with. */
 typedef struct pole { double modulus, angle, b_re, b_im, c; } pole;
 
+/* initial: what states are at the beginning. */
+static void want_initial(layer *l, size_t states)
+{
+    if (oracle_option_text(l, "initial"))
+        want(l, "initial_state", -2, 2, states, 2, 0);
+}
+
 /* ---- parameters ------------------------------------------------------------------------ */
 
 /* Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for. */
 void s5_shape(layer *l)
 {
     size_t p = size_option(l, "states", 0), slow = oracle_option_text(l, "slow") != NULL;
+    int    other = oracle_option_text(l, "half") && !option_is(l, "half", "none");
+    double most = option_is(l, "liquid", "true") ? 0.2 / (double)l->in : 0.5;  /* else states grow without bound */
 
     l->out = l->in;
-    want(l, "Lambda_re", -1, oracle_option_text(l, "clip_eigs") ? 0.1 : -0.05, p, 0, 0);
-    want(l, "Lambda_im", -4, 4, p, 0, 0);
-    want(l, "B", -0.5, 0.5, p, l->in, 2);
-    want(l, "C", -0.5, 0.5, l->in, p, 2);
+    if (option_is(l, "lambda", "pairs")) {
+        want(l, "Lambda", -1, -0.05, p, 2, 0);
+    } else {
+        want(l, "Lambda_re", -1, oracle_option_text(l, "clip_eigs") ? 0.1 : -0.05, p, 0, 0);
+        want(l, "Lambda_im", -4, 4, p, 0, 0);
+    }
+    want(l, "B", -most, most, p, l->in, 2);
+    want(l, "C", -0.5, 0.5, l->in, other ? 2 * p : p, 2);
     want(l, "log_step", slow ? -9 : -3, slow ? -6 : 0.5, p, 1, 0);
     if (!oracle_option_text(l, "no_d"))
         want(l, "D", -1, 1, l->in, 0, 0);
+    want_initial(l, p);
 }
 
 void lru_shape(layer *l)
@@ -41,6 +55,7 @@ void lru_shape(layer *l)
     want(l, "C_im", -0.5, 0.5, l->in, n, 0);
     if (!oracle_option_text(l, "no_d"))
         want(l, "D", -1, 1, l->in, 0, 0);
+    want_initial(l, n);
 }
 
 static double s5_at(const layer *l, const char *slot, size_t i)
@@ -60,7 +75,10 @@ static void divide(double re, double im, double below_re, double below_im, doubl
 static pole s5_pole(const layer *l, size_t i)
 {
     double dt = option(l, "step_rescale", 1) * exp(s5_at(l, "log_step", i));
-    double re = s5_at(l, "Lambda_re", i), im = s5_at(l, "Lambda_im", i), a_re, a_im;
+    int    pairs = option_is(l, "lambda", "pairs");
+    double re = pairs ? s5_at(l, "Lambda", 2 * i) : s5_at(l, "Lambda_re", i), a_re, a_im;
+    double im = pairs ? s5_at(l, "Lambda", 2 * i + 1) : s5_at(l, "Lambda_im", i);
+    double width = option(l, "bandlimit", 0);
     pole   p = { 0 };
 
     if (option_is(l, "clip_eigs", "true"))
@@ -76,6 +94,8 @@ static pole s5_pole(const layer *l, size_t i)
     p.modulus = hypot(a_re, a_im);
     p.angle = atan2(a_im, a_re);
     p.c = option_is(l, "conj_sym", "false") ? 1 : 2;
+    if (width > 0 && exp(s5_at(l, "log_step", i)) * fabs(im) / (2 * acos(-1)) >= width / 2)
+        p.c = 0;
     return p;
 }
 
@@ -97,6 +117,7 @@ static number rounded(double v)
 static void drive(const layer *l, const pole *p, const oracle_rows *in, size_t t, size_t i, number *re, number *im)
 {
     const weight *pairs = get_weight(l, "B"), *real = get_weight(l, "B_re"), *other = get_weight(l, "B_im");
+    double        degree = option(l, "degree", 1);
 
     *re = *im = exact(0);
     for (size_t h = 0; h < l->in; h++) {
@@ -104,35 +125,73 @@ static void drive(const layer *l, const pole *p, const oracle_rows *in, size_t t
         double b_re = pairs ? pairs->data[2 * at] : real->data[at], b_im = pairs ? pairs->data[2 * at + 1]
                                                                                   : other->data[at];
 
-        add_to(re, times(rounded(p->b_re * b_re - p->b_im * b_im), in->x[t * l->in + h]));
-        add_to(im, times(rounded(p->b_re * b_im + p->b_im * b_re), in->x[t * l->in + h]));
+        double all_re = p->b_re * b_re - p->b_im * b_im, all_im = p->b_re * b_im + p->b_im * b_re;
+        double size = pow(hypot(all_re, all_im), degree), angle = degree * atan2(all_im, all_re);
+
+        add_to(re, times(rounded(size * cos(angle)), in->x[t * l->in + h]));
+        add_to(im, times(rounded(size * sin(angle)), in->x[t * l->in + h]));
     }
+}
+
+/* (re, im) += a^n v */
+static void add_turned(const pole *p, size_t n, const number v[2], number *re, number *im)
+{
+    double size = pow(p->modulus, (double)n), e = HALF_UNIT * (1 + 3 * (double)n) * size;
+    number a_re = { size * cos((double)n * p->angle), e }, a_im = { size * sin((double)n * p->angle), e };
+
+    add_to(re, times(a_re, v[0]));
+    add_to(re, times(exact(-1), times(a_im, v[1])));
+    add_to(im, times(a_re, v[1]));
+    add_to(im, times(a_im, v[0]));
+}
+
+/* x[t] = sum over s <= t of a^(t - s) v[s] */
+static void multiplied_out(const pole *p, const number *v, size_t t, number *re, number *im)
+{
+    *re = *im = exact(0);
+    for (size_t s = t + 1; s-- > 0;)
+        add_turned(p, t - s, v + 2 * s, re, im);
+}
+
+/* x = (a + v) x + v */
+static void liquid_row(const pole *p, const number *v, number *re, number *im)
+{
+    number a_re = plus(rounded(p->modulus * cos(p->angle)), v[0]), was = *re;
+    number a_im = plus(rounded(p->modulus * sin(p->angle)), v[1]), next = v[0];
+
+    add_to(&next, times(a_re, *re));
+    add_to(&next, times(exact(-1), times(a_im, *im)));
+    *re = next;
+    next = v[1];
+    add_to(&next, times(a_re, *im));
+    add_to(&next, times(a_im, was));
+    *im = next;
 }
 
 /* One state's part of all outputs of all rows. */
 static void add_state(const layer *l, const pole *p, const oracle_rows *in, size_t i, number *out)
 {
     const weight *pairs = get_weight(l, "C"), *real = get_weight(l, "C_re"), *other = get_weight(l, "C_im");
-    size_t        states = size_option(l, "states", 0);
-    number       *v = room(2 * in->count);
+    const weight *initial = get_weight(l, "initial_state");
+    int           liquid = option_is(l, "liquid", "true"), halves = pairs && pairs->shape[1] > size_option(l, "states", 0);
+    size_t        columns = size_option(l, "states", 0) * (halves ? 2 : 1);
+    size_t        column = i + (option_is(l, "half", "second") ? columns / 2 : 0);
+    number       *v = room(2 * in->count), start[2];
+    number        re = start[0] = exact(initial ? initial->data[2 * i] : 0);
+    number        im = start[1] = exact(initial ? initial->data[2 * i + 1] : 0);
 
     for (size_t t = 0; t < in->count; t++) {
-        number re = { 0, 0 }, im = { 0, 0 };
-
         drive(l, p, in, t, i, &v[2 * t], &v[2 * t + 1]);
-        for (size_t s = t + 1; s-- > 0;) {
-            double n = (double)(t - s), size = pow(p->modulus, n), e = HALF_UNIT * (1 + 3 * n) * size;
-            number a_re = { size * cos(n * p->angle), e }, a_im = { size * sin(n * p->angle), e };
-
-            add_to(&re, times(a_re, v[2 * s]));
-            add_to(&re, times(exact(-1), times(a_im, v[2 * s + 1])));
-            add_to(&im, times(a_re, v[2 * s + 1]));
-            add_to(&im, times(a_im, v[2 * s]));
-        }
+        if (liquid)
+            liquid_row(p, v + 2 * t, &re, &im);
+        else
+            multiplied_out(p, v, t, &re, &im);
+        if (initial && !liquid)
+            add_turned(p, t + 1, start, &re, &im);
         re.e = apart(re.e, fmin(FLUSHED, fabs(re.v)));
         im.e = apart(im.e, fmin(FLUSHED, fabs(im.v)));
         for (size_t h = 0; h < l->in; h++) {
-            size_t at = h * states + i;
+            size_t at = h * columns + column;
             double c_re = pairs ? pairs->data[2 * at] : real->data[at];
             double c_im = pairs ? pairs->data[2 * at + 1] : other->data[at];
 

@@ -116,6 +116,14 @@ void s5_run(const layer *l, const oracle_rows *in, number *out);
 void lru_shape(layer *l);
 void lru_run(const layer *l, const oracle_rows *in, number *out);
 
+/* oracle_h3.c */
+void shift_shape(layer *l);
+void shift_run(const layer *l, const oracle_rows *in, number *out);
+void outer_shape(layer *l);
+void outer_run(const layer *l, const oracle_rows *in, number *out);
+void contract_shape(layer *l);
+void contract_run(const layer *l, const oracle_rows *in, number *out);
+
 /* oracle_rows.c */
 void        log_softmax_run(const layer *l, const oracle_rows *in, number *out);
 void        insert_shape(layer *l);

@@ -8,7 +8,7 @@
 #define FLUSHED   0x1p-100          /* parts of states below it become zero */
 
 /* One state of one channel: a = radius e^(i angle), and what is read of a^l. */
-typedef struct pole { double radius, angle, re, im; } pole;
+typedef struct pole { double radius, angle, re, im, start_re, start_im; } pole;
 
 /* State t without b: its parts, their error. */
 typedef struct held { double re, im, size, e; } held;
@@ -18,9 +18,27 @@ static size_t s4d_states(const layer *l)
     return size_option(l, "states", 32);
 }
 
+/* Channels that the tensors have. */
+static size_t s4d_rows(const layer *l)
+{
+    return l->in / size_option(l, "tile", 1);
+}
+
 static size_t s4d_copies_of(const layer *l)
 {
-    return size_option(l, "copies", l->in);
+    return size_option(l, "copies", s4d_rows(l));
+}
+
+enum slots { STEP, REAL, IMAG, READ, ENTER };
+
+static const char *slot(const layer *l, enum slots which)
+{
+    static const char *const full[] = { "kernel.inv_dt", "kernel.A_real", "kernel.A_imag", "kernel.C", "kernel.B" };
+    static const char *const minimal[] = { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", "kernel.C", NULL };
+    static const char *const h3[] = { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag",
+                                      "kernel.kernel.C", "kernel.kernel.B" };
+
+    return option_is(l, "form", "minimal") ? minimal[which] : option_is(l, "form", "h3") ? h3[which] : full[which];
 }
 
 /* DSS: no conjugates, Lambda for all channels, steps of their own for its parts. */
@@ -50,8 +68,8 @@ static void dss_shape(layer *l)
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
-    size_t parts = option_is(l, "is_real", "true") ? 1 : 2;
-    int    minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
+    size_t rows = s4d_rows(l), parts = option_is(l, "is_real", "true") ? 1 : 2;
+    int    tied = !option_is(l, "tied", "false"), h3 = option_is(l, "form", "h3");
     double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
@@ -61,18 +79,20 @@ void s4d_shape(layer *l)
         dss_shape(l);
         return;
     }
-    want(l, minimal ? "kernel.log_dt" : "kernel.inv_dt", -3 - slow, 0 - slow, l->in, tied ? 1 : n, 0);
-    want(l, minimal ? "kernel.log_A_real" : "kernel.A_real", least, 0.5, copies, n, 0);
+    want(l, slot(l, STEP), -3 - slow, 0 - slow, rows, tied ? 1 : n, 0);
+    want(l, slot(l, REAL), least, 0.5, copies, n, 0);
     if (parts == 2)
-        want(l, "kernel.A_imag", -2, 6, copies, n, 0);
-    want(l, "kernel.C", -1, 1, heads * l->in, n, parts);
+        want(l, slot(l, IMAG), -2, 6, copies, n, 0);
+    want(l, slot(l, READ), -1, 1, heads * rows, n, parts);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = heads, c->shape[1] = l->in, c->shape[2] = n, c->shape[3] = parts;
+    c->shape[0] = heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = parts;
     c->dimensions = 4;
-    if (!minimal && oracle_option_text(l, "with_b"))
-        want(l, "kernel.B", -1, 1, copies, n, parts);
+    if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
+        want(l, slot(l, ENTER), -1, 1, copies, n, parts);
     if (!oracle_option_text(l, "no_d"))
-        want(l, "D", -1, 1, heads, l->in, 0);
+        want(l, "D", -1, 1, heads, rows, 0);
+    if (oracle_option_text(l, "initial"))
+        want(l, "initial_state", -2, 2, rows, n, 2);
 }
 
 double through(const layer *l, const char *name, const char *fallback, double x)
@@ -84,6 +104,20 @@ double through(const layer *l, const char *name, const char *fallback, double x)
            : strcmp(kind, "relu") == 0    ? fmax(x, 0) + 1e-4
            : strcmp(kind, "sigmoid") == 0 ? 1 / (1 + exp(-x))
            : strcmp(kind, "softplus") == 0 ? log1p(exp(x)) : x;
+}
+
+/* The state at the beginning over b = (u, v). */
+static void set_start(const layer *l, size_t at, double u, double v, pole *p)
+{
+    const weight *initial = get_weight(l, "initial_state");
+
+    p->start_re = p->start_im = 0;
+    if (initial) {
+        double re = initial->data[at], im = initial->data[at + 1];
+
+        p->start_re = (re * u + im * v) / (u * u + v * v);
+        p->start_im = (im * u - re * v) / (u * u + v * v);
+    }
 }
 
 /* p.re + i p.im = (re + i im) (x + i y) */
@@ -119,7 +153,7 @@ static pole dss_pole_of(const layer *l, size_t k, size_t n)
     double        y = lambda ? lambda->data[2 * n + 1] : im ? im->data[n] : exp(log_im->data[n]);
     double        z_re, z_im, length = option(l, "length", 0);
     int           grows;
-    pole          p;
+    pole          p = { 0 };
 
     version = version ? version : "exp";
     x = strstr(version, "clip") ? fmin(x, 1e-4) : x;
@@ -146,22 +180,24 @@ static double number_of(const layer *l, const weight *w, size_t i, size_t part)
 
 static pole pole_of(const layer *l, size_t k, size_t n)
 {
-    int           minimal = option_is(l, "form", "minimal"), tied = !option_is(l, "tied", "false");
-    size_t        states = s4d_states(l), h = k % l->in, at = h % s4d_copies_of(l) * states + n;
-    const weight *b = get_weight(l, "kernel.B"), *c = get_weight(l, "kernel.C");
-    double        step = get_weight(l, minimal ? "kernel.log_dt" : "kernel.inv_dt")->data[tied ? h : h * states + n];
-    double        real = get_weight(l, minimal ? "kernel.log_A_real" : "kernel.A_real")->data[at];
-    const weight *of_imag = get_weight(l, "kernel.A_imag");
+    int           full = slot(l, STEP)[7] == 'i', tied = !option_is(l, "tied", "false");
+    size_t        states = s4d_states(l), h = k % l->in % s4d_rows(l), at = h % s4d_copies_of(l) * states + n;
+    size_t        from = (k / l->in * s4d_rows(l) + h) * states + n;
+    const weight *b = slot(l, ENTER) ? get_weight(l, slot(l, ENTER)) : NULL, *c = get_weight(l, slot(l, READ));
+    double        step = get_weight(l, slot(l, STEP))->data[tied ? h : h * states + n];
+    double        real = get_weight(l, slot(l, REAL))->data[at];
+    const weight *of_imag = get_weight(l, slot(l, IMAG));
     double        imag = of_imag ? through(l, "imag", "none", of_imag->data[at]) : 0;
     double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
     double        dt = own * option(l, "rate", 1), band = option(l, "bandlimit", 0);
-    double        x = -through(l, "real", "exp", real), y = minimal ? imag : -imag, u, v, r, i, square;
-    double        c_re = number_of(l, c, k * states + n, 0), c_im = number_of(l, c, k * states + n, 1);
+    double        x = -through(l, "real", "exp", real), y = full ? -imag : imag, u, v, r, i, square;
+    double        c_re = number_of(l, c, from, 0), c_im = number_of(l, c, from, 1);
     double        b_re = b ? number_of(l, b, at, 0) : 1, b_im = b ? number_of(l, b, at, 1) : 0;
     pole          p;
 
     if (option_is(l, "discretization", "dss")) {
-        p = (pole){ exp(dt * x), dt * y, c_re * b_re - c_im * b_im, c_re * b_im + c_im * b_re };
+        p = (pole){ .radius = exp(dt * x), .angle = dt * y, .re = c_re * b_re - c_im * b_im,
+                    .im = c_re * b_im + c_im * b_re };
         divide_by_sum(&p, x, y, dt * x, dt * y, option(l, "length", 0), 0);
         return p;
     }
@@ -180,6 +216,7 @@ static pole pole_of(const layer *l, size_t k, size_t n)
         r = (u * x + v * y) / square, i = (v * x - u * y) / square;
     }
     u = r * b_re - i * b_im, v = r * b_im + i * b_re;
+    set_start(l, (h * states + n) * 2, u, v, &p);
     p.re = 2 * (u * c_re - v * c_im), p.im = 2 * (u * c_im + v * c_re);
     if (band > 0 && own * fabs(imag) / (2 * PI) >= band / 2)
         p.re = p.im = 0;
@@ -190,16 +227,23 @@ static pole pole_of(const layer *l, size_t k, size_t n)
 static held held_at(const pole *p, const number *u, size_t stride, size_t t, const held *before)
 {
     held   h = { 0, 0, 0, 0 };
-    double wandering = 0, drift = 0;
+    double wandering = 0, drift = 0, turn = (double)(t + 1) * p->angle, size;
 
     for (size_t s = 0; s <= t; s++) {
-        double l = (double)(t - s), size = pow(p->radius, l);
+        double l = (double)(t - s);
+
+        size = pow(p->radius, l);
 
         h.re += size * cos(l * p->angle) * u[s * stride].v;
         h.im += size * sin(l * p->angle) * u[s * stride].v;
         wandering = apart(wandering, size * (u[s * stride].e + (s < t ? 2 * HALF_UNIT * before[s].size : 0)));
         drift += s < t ? size * HALF_UNIT * before[s].size : 0;
     }
+    size = pow(p->radius, (double)(t + 1));
+    h.re += size * (cos(turn) * p->start_re - sin(turn) * p->start_im);
+    h.im += size * (cos(turn) * p->start_im + sin(turn) * p->start_re);
+    wandering = apart(wandering, size * 3 * HALF_UNIT * hypot(p->start_re, p->start_im));
+    drift += size * HALF_UNIT * hypot(p->start_re, p->start_im);
     h.size = hypot(h.re, h.im);
     h.e = apart(apart(wandering, drift), 2 * HALF_UNIT * h.size) + fmin(FLUSHED, h.size);
     return h;
@@ -212,7 +256,8 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
-            out[t * l->out + k] = d ? times(exact(d->data[k]), in->x[t * l->in + k % l->in]) : exact(0);
+            out[t * l->out + k] = d ? times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
+                                            in->x[t * l->in + k % l->in]) : exact(0);
         for (size_t n = 0; n < s4d_states(l); n++) {
             pole p = option_is(l, "form", "dss") ? dss_pole_of(l, k, n) : pole_of(l, k, n);
 

@@ -176,6 +176,22 @@ static flow write_dss(writer *w, flow in)
     return in;
 }
 
+/* Heads with a matrix of states each, around whose products stands what the rest of H3 is. */
+static flow write_h3(writer *w, flow in)
+{
+    size_t size = 1 + below(w, 3), width = size * (1 + below(w, 5));
+
+    put(w, "sequence[branches(merge=concatenate)[");
+    write_linear(w, in, width);
+    put(w, ", sequence[branches(merge=concatenate)[sequence[");
+    write_linear(w, in, width);
+    put(w, ", shift(states=%zu%s)], ", 1 + below(w, 6), word_if(w, " no_d"));
+    write_linear(w, in, width);
+    put(w, "], outer(head_dim=%zu), s4d(form=h3 states=%zu tile=%zu%s)]], contract(head_dim=%zu)]", size, 1 + below(w, 4),
+        size * size, word_if(w, " discretization=bilinear"), size);
+    return with_width(in, width);
+}
+
 /* One width in, perhaps several times as much out. */
 static flow write_s4d(writer *w, flow in)
 {
@@ -188,6 +204,7 @@ static flow write_s4d(writer *w, flow in)
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
+    put(w, "%s", one_in(w, 3) ? " initial" : "");
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
@@ -223,11 +240,16 @@ static flow write_turning(writer *w, flow in)
 {
     size_t states = 1 + below(w, 20);
 
+    if (one_in(w, 3)) {
+        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " lambda=pairs"), word_if(w, " liquid=true"),
+            one_in(w, 2) ? one_in(w, 2) ? " half=first" : " half=second" : "", word_if(w, " bandlimit=0.1"));
+        return in;
+    }
     if (one_in(w, 2))
-        put(w, "lru(states=%zu%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"));
+        put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
-        put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " discretization=bilinear"), word_if(w, " conj_sym=false"),
-            word_if(w, " no_d"), word_if(w, " slow"));
+        put(w, "s5(states=%zu%s%s%s%s%s)", states, word_if(w, " discretization=bilinear"),
+            word_if(w, " conj_sym=false"), word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     return in;
 }
 
@@ -261,7 +283,9 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 3) ? write_s4(w, in) : one_in(w, 4) ? write_lssl(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        if (one_in(w, 3))
+            return one_in(w, 3) ? write_h3(w, in) : one_in(w, 3) ? write_lssl(w, in) : write_s4(w, in);
+        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

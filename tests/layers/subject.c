@@ -1,4 +1,4 @@
-/* subject.c - trees with random weights and rows, and lanes that run them. */
+/* subject.c - trees with random weights and rows. */
 #include "layers/subject.h"
 
 #include <math.h>
@@ -138,14 +138,23 @@ const subject_case subject_cases[] = {
     { "s5(states=16 discretization=zoh conj_sym=false no_d)", 0, 16, KRAIT_F32 },
     { "s5(states=35 clip_eigs=true step_rescale=0.5)", 0, 9, KRAIT_F16 },
     { "s5(states=21 slow)", 0, 5, KRAIT_F32 },
+    { "s5(states=19 slow initial)", 0, 3, KRAIT_F32 },
+    { "s5(states=33 discretization=bilinear initial conj_sym=false)", 0, 2, KRAIT_F16 },
     { "s5(states=18 discretization=bilinear conj_sym=true slow step_rescale=0.1)", 0, 3, KRAIT_BF16 },
     { "sequence[linear(width=11 bias), residual[sequence[layer_norm(bias), s5(states=64), activation(kind=gelu_tanh)]], "
       "pool(kind=mean), linear(width=3), log_softmax]", 0, 4, KRAIT_F32 },
     { "branches[s5(states=5), reverse[s5(states=5 no_d)]]", 0, 6, KRAIT_F32 },
+    { "s5(states=9 lambda=pairs conj_sym=false degree=2 bandlimit=0.2)", 0, 6, KRAIT_F32 },
+    { "s5(states=17 half=second no_d discretization=bilinear bandlimit=0.5)", 0, 3, KRAIT_F16 },
+    { "s5(states=1 half=first degree=3)", 0, 2, KRAIT_F32 },
+    { "s5(states=21 liquid=true)", 0, 5, KRAIT_F32 },
+    { "residual[s5(states=40 liquid=true slow lambda=pairs conj_sym=false)]", 0, 7, KRAIT_F32 },
+    { "branches[s5(states=3 liquid=true half=first), reverse[s5(states=3 half=second no_d)]]", 0, 4, KRAIT_F32 },
     { "lru(states=1)", 0, 1, KRAIT_F32 },
     { "lru(states=17 no_d)", 0, 12, KRAIT_F32 },
     { "lru(states=32)", 0, 5, KRAIT_F16 },
     { "residual[lru(states=40 slow)]", 0, 8, KRAIT_F32 },
+    { "sequence[lru(states=20 initial), lru(states=4), lru(states=18 initial slow no_d)]", 0, 2, KRAIT_F32 },
     { "selective_scan(inner=1 states=1)", 0, 5, KRAIT_F32 },
     { "selective_scan(inner=17 states=5 dt_bias)", 0, 61, KRAIT_F32 },
     { "selective_scan(inner=32 states=4 groups=2 gate=false plain_a)", 0, 80, KRAIT_F32 },
@@ -161,11 +170,36 @@ const subject_case subject_cases[] = {
     { "s4d(slow states=6 with_b discretization=bilinear copies=4 step=softplus real=relu)", 0, 12, KRAIT_F32 },
     { "s4d(channels=2 states=3 form=minimal)", 0, 18, KRAIT_F16 },
     { "s4d(slow channels=3 states=8 with_b tied=false fast=true rate=0.5)", 0, 5, KRAIT_F32 },
+    { "s4d(states=4 initial with_b)", 0, 18, KRAIT_F32 },
+    { "s4d(states=3 slow channels=2 initial form=minimal discretization=bilinear)", 0, 9, KRAIT_BF16 },
     { "s4d(states=4 bandlimit=0.3 real=sigmoid imag=exp rate=2)", 0, 33, KRAIT_BF16 },
     { "s4d(states=2 imag=softplus step=sigmoid real=none form=minimal discretization=bilinear copies=1)", 0, 16,
       KRAIT_F32 },
     { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4d(states=4 with_b), "
       "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
+    { "s4d(form=h3 states=3 discretization=bilinear)", 0, 5, KRAIT_F32 },
+    { "s4d(form=h3 states=2 tile=4 copies=3 bandlimit=0.5)", 0, 24, KRAIT_F32 },
+    { "s4d(slow states=3 tile=3 channels=2 with_b tied=false)", 0, 6, KRAIT_F16 },
+    { "shift(states=1)", 0, 4, KRAIT_F32 },
+    { "shift(states=8 no_d)", 0, 17, KRAIT_F32 },
+    { "shift", 0, 5, KRAIT_BF16 },
+    { "shift(states=40)", 0, 33, KRAIT_F32 },
+    { "outer(head_dim=1)", 0, 2, KRAIT_F32 },
+    { "outer(head_dim=3)", 0, 30, KRAIT_F32 },
+    { "outer(head_dim=4)", 0, 8, KRAIT_F32 },
+    { "contract(head_dim=1)", 0, 6, KRAIT_F32 },
+    { "contract(head_dim=2)", 0, 102, KRAIT_F32 },
+    { "contract(head_dim=5)", 0, 30, KRAIT_F32 },
+    /* H3 with heads of one number and of two, and a gated state space */
+    { "residual[sequence[branches(merge=multiply)[linear(width=9 bias), sequence[branches(merge=multiply)["
+      "linear(width=9 bias), sequence[linear(width=9 bias), shift(states=6)]], s4d(form=h3 states=3 "
+      "discretization=bilinear)]], linear(width=5 bias)]]", 0, 5, KRAIT_F32 },
+    { "sequence[branches(merge=concatenate)[linear(width=6 bias), sequence[branches(merge=concatenate)[sequence["
+      "linear(width=6 bias), shift(states=6)], linear(width=6 bias)], outer(head_dim=2), s4d(form=h3 states=3 tile=4 "
+      "copies=1)]], contract(head_dim=2), linear(width=6)]", 0, 6, KRAIT_F32 },
+    { "residual[sequence[layer_norm(bias), branches(merge=multiply)[sequence[linear(width=20), activation(kind=gelu)], "
+      "sequence[linear(width=4), activation(kind=gelu), s4d(states=6 with_b), linear(width=20)]], linear(width=7)]]", 0, 7,
+      KRAIT_F32 },
     { "mamba1(project=none inner=6 states=3 rank=2)", 0, 12, KRAIT_F32 },
     { "mamba1(project=none inner=33 taps=2 rank=1 conv_bias plain_a no_dt_bias)", 0, 66,
       KRAIT_F16 },
@@ -194,6 +228,8 @@ const subject_case subject_cases[] = {
     { "2x2 over(axis=grid)[sequence[linear(width=3), mamba1(inner=4 states=2 rank=1), "
       "pool(kind=last)]]", 0, 2, KRAIT_F32 },
     { "3x2 over(axis=steps)[sequence[linear(width=6), pool(kind=mean)]]", 0, 4, KRAIT_F32 },
+    { "2x3 sequence[over(axis=steps)[sequence[conv(taps=2), s5(states=5 initial)]], over(axis=rows)[lru(states=17 "
+      "initial)], over(axis=steps)[s4d(states=2 initial)]]", 0, 2, KRAIT_F32 },
     { "3x4 over(axis=grid)[branches[conv(taps=3), reverse[conv(taps=3 bias)], "
       "permute(order=0:4:8:1:5:9:2:6:10:3:7:11)[mamba1(inner=4 states=3 rank=1)], "
       "reverse[permute(order=11:7:3:10:6:2:9:5:1:8:4:0)[conv(taps=2)]]]]", 0, 3, KRAIT_F32 },
@@ -218,6 +254,7 @@ const subject_case subject_cases[] = {
       KRAIT_F32 },
     { "reverse[sequence[insert(at=last rows=2), mamba1(inner=6 states=2 rank=2), "
       "reverse[mamba1(inner=6 states=2 rank=2)]]]", 0, 5, KRAIT_F32 },
+    { "reverse[sequence[s4d(states=2 initial), residual[s5(states=17 initial)]]]", 0, 3, KRAIT_F32 },
     { "insert(at=first)", 0, 3, KRAIT_F32 },
     { "insert(at=middle rows=3)", 0, 17, KRAIT_F16 },
     { "sequence[insert(at=last rows=2), conv(taps=4)]", 0, 4, KRAIT_F32 },
@@ -279,187 +316,6 @@ const float *row_in(const subject *s, size_t stream, size_t step)
 const float *row_out(const subject *s, size_t stream, size_t row)
 {
     return s->expected + (stream * s->most + row) * s->out;
-}
-
-/* ---- a state under test -------------------------------------------------------------- */
-
-lanes lanes_made(const subject *s, size_t count, size_t chunk)
-{
-    krait_state_options options = { .size = sizeof options };
-    lanes               l = { .s = s, .count = count, .scratch = 0xff };
-
-    options.lanes = (uint32_t)count;
-    options.chunk = (uint32_t)chunk;
-    options.max_steps = s->whole ? STEPS : 0;
-    options.tasks = s->tasks;
-    for (size_t i = 0; i < count; i++)
-        l.plays[i] = i % STREAMS;
-    CHECK_STATUS(krait_state_bytes(s->model, &options, &l.bytes), KRAIT_OK);
-    l.block = aligned_alloc(KRAIT_STATE_ALIGNMENT, (l.bytes + 63) / 64 * 64);
-    memset(l.block, 0xff, l.bytes);
-    CHECK_STATUS(krait_state_place(&l.state, s->model, &options, l.block, l.bytes), KRAIT_OK);
-    return l;
-}
-
-void lanes_free(lanes *l)
-{
-    free(l->block);
-}
-
-unsigned char *lane_data(const lanes *l, size_t lane)
-{
-    size_t         bytes;
-    unsigned char *data = krait_state_data(l->state, &bytes);
-
-    CHECK_U64(bytes, l->count * l->s->lane_bytes);
-    return data + lane * l->s->lane_bytes;
-}
-
-void fill_scratch(lanes *l)
-{
-    unsigned char *from = lane_data(l, l->count);
-
-    memset(from, l->scratch, (size_t)((unsigned char *)l->block + l->bytes - from));
-}
-
-call_rows call_made(const lanes *l, const uint32_t *lengths, size_t steps, size_t room)
-{
-    const subject *s = l->s;
-    size_t         rows = l->count * steps, out = l->count * room * s->out;
-    call_rows      c = { 0 };
-
-    c.features = malloc(rows * s->in * 4 + (rows == 0));
-    c.out = malloc(out * 4 + (out == 0));
-    c.reset = malloc(rows + (rows == 0));
-    if (s->tokens)
-        c.tokens = malloc(rows * sizeof *c.tokens + (rows == 0));
-    if (s->dt)
-        c.dt = malloc(rows * sizeof *c.dt + (rows == 0));
-    memset(c.features, 0xff, rows * s->in * 4);
-    memset(c.out, 0xee, out * 4);
-    memset(c.reset, 1, rows);
-    for (size_t r = 0; r < rows && c.tokens; r++)
-        c.tokens[r] = INT32_MAX;
-    for (size_t r = 0; r < rows && c.dt; r++)
-        c.dt[r] = -1;
-    for (size_t lane = 0; lane < l->count; lane++)
-        for (size_t i = 0; i < lengths[lane]; i++) {
-            size_t from = l->plays[lane] * STEPS + l->at[lane] + i, to = lane * steps + i;
-
-            memcpy(c.features + to * s->in, s->features + from * s->in, s->in * 4);
-            c.reset[to] = s->reset[from];
-            if (c.tokens)
-                c.tokens[to] = s->tokens[from];
-            if (c.dt)
-                c.dt[to] = s->dt[from];
-        }
-    return c;
-}
-
-void call_free(call_rows *c)
-{
-    free(c->features), free(c->out), free(c->tokens), free(c->reset), free(c->dt);
-}
-
-krait_input call_input(const lanes *l, const call_rows *c, const uint32_t *lengths, size_t steps)
-{
-    krait_input input = { .size = sizeof input, .steps = steps, .lengths = lengths };
-
-    input.features = c->features;
-    input.tokens = c->tokens;
-    input.dt = c->dt;
-    input.reset = l->no_resets ? NULL : c->reset;
-    if (l->s->host)
-        host_give(l->s->host, &input);
-    return input;
-}
-
-int untouched(const float *row, size_t count)
-{
-    for (size_t i = 0; i < count * 4; i++)
-        if (((const unsigned char *)row)[i] != 0xee)
-            return 0;
-    return 1;
-}
-
-/* Every NaN is one NaN: docs/numerics.md. */
-int check_bits(const float *actual, const float *expected, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!(isnan(actual[i]) && isnan(expected[i])) &&
-            !CHECK_BYTES(&actual[i], &expected[i], sizeof *actual))
-            return 0;
-    return 1;
-}
-
-/* The rows that a call was to write hold the expected bits, and no others were written. */
-void check_rows(const lanes *l, const uint32_t *lengths, size_t steps, int which, const float *out)
-{
-    const subject *s = l->s;
-    size_t         per_lane = which == KRAIT_ROWS_ALL ? steps : 1;
-
-    for (size_t lane = 0; lane < l->count; lane++)
-        for (size_t i = 0; i < per_lane; i++) {
-            const float *row = out + (lane * per_lane + i) * s->out;
-            size_t       last = lengths[lane] - 1;
-            size_t       from = l->at[lane] + (which == KRAIT_ROWS_ALL ? i : last);
-
-            if (which == KRAIT_ROWS_NONE || i >= lengths[lane])
-                CHECK(untouched(row, s->out));
-            else if (!check_bits(row, row_out(s, l->plays[lane], from), s->out))
-                return;
-        }
-}
-
-/* Every lane goes on by so many rows, in one call. */
-void advance_which(lanes *l, const uint32_t *lengths, int which)
-{
-    uint32_t     counts[MOST_LANES];
-    size_t       steps = 0;
-    krait_input  input;
-    krait_output output = { .size = sizeof output, .which = which, .counts = counts };
-    call_rows    c;
-
-    for (size_t lane = 0; lane < l->count; lane++)
-        steps = lengths[lane] > steps ? lengths[lane] : steps;
-    c = call_made(l, lengths, steps, steps);
-    input = call_input(l, &c, lengths, steps);
-    output.rows = c.out;
-    output.capacity = (which == KRAIT_ROWS_ALL ? steps : 1) * l->count * l->s->out;
-    if (steps == 0)
-        output.rows = NULL, output.capacity = 0;
-    if (which == KRAIT_ROWS_NONE)
-        output.capacity = 0;
-    fill_scratch(l);
-    if (steps && CHECK_STATUS(krait_run(l->s->model, l->state, &input, &output, NULL), KRAIT_OK)) {
-        CHECK_U64(output.steps_done, steps);
-        CHECK_U64(output.stride, which == KRAIT_ROWS_ALL ? steps : which == KRAIT_ROWS_LAST);
-        check_rows(l, lengths, steps, which, c.out);
-        for (size_t lane = 0; lane < l->count; lane++)
-            CHECK_U64(counts[lane], which == KRAIT_ROWS_ALL    ? lengths[lane]
-                                    : which == KRAIT_ROWS_LAST ? lengths[lane] > 0 : 0);
-    }
-    for (size_t lane = 0; lane < l->count; lane++)
-        l->at[lane] += lengths[lane];
-    call_free(&c);
-}
-
-/* All lanes by so many rows, or as many as there are left. */
-void advance(lanes *l, size_t rows)
-{
-    uint32_t lengths[MOST_LANES];
-
-    for (size_t lane = 0; lane < l->count; lane++)
-        lengths[lane] = (uint32_t)kr_min(rows, STEPS - l->at[lane]);
-    advance_which(l, lengths, KRAIT_ROWS_ALL);
-}
-
-int finished(const lanes *l)
-{
-    for (size_t lane = 0; lane < l->count; lane++)
-        if (l->at[lane] < STEPS)
-            return 0;
-    return 1;
 }
 
 /* ---- subjects ------------------------------------------------------------------------ */

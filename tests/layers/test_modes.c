@@ -29,8 +29,13 @@ static const struct { const char *text; size_t features; int whole; } models[] =
     { "residual[mamba1(inner=40 states=16 rank=2 conv_bias)]", 8, 0 },
     { "sequence[linear(width=6), branches(merge=mean)[mamba1(inner=16 states=4 rank=2), "
       "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },
+    { "sequence[branches(merge=concatenate)[linear(width=6), sequence[branches(merge=concatenate)[sequence["
+      "linear(width=6), shift(states=6)], linear(width=6)], outer(head_dim=3), s4d(form=h3 states=18 tile=9)]], "
+      "contract(head_dim=3)]", 4, 0 },
     { "s5(states=35)", 6, 0 },
     { "s5(states=140 slow)", 4, 0 },
+    { "s5(states=35 liquid=true)", 6, 0 },
+    { "s5(states=140 slow liquid=true)", 4, 0 },
     { "residual[lru(states=16 slow)]", 5, 0 },
     { "sequence[conv(taps=4), linear(width=6), activation(kind=silu)]", 5, 0 },
 };

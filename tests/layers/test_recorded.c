@@ -1,7 +1,6 @@
 /*
- * test_recorded.c - s4 and dss beside outputs of their official code, run in double: tests/golden/make_lti.py.
- *
- * A layer that looks both ways is two: the second has the rows from the end, one row late.
+ * test_recorded.c - s5, lru and what H3 is made of against recorded outputs of the official layers run in double
+ * (tests/golden/make_lti.py): the state space alone, kept under the name "ssm", and the block around it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -12,64 +11,124 @@
 #include "formats/package.h"
 #include "krait.h"
 #include "support/npz.h"
+#include "support/tiny.h"
 #include "test.h"
 
-enum { MOST_TENSORS = 20, MOST_NUMBERS = 2048, NAME = 64 };
+enum { MOST_TENSORS = 32, MOST_NUMBERS = 2048, MOST_TREE = 2048 };
 
-/* heads: of each direction; 0: one direction. */
+/* Of the largest output; the worst is given by KRAIT_DISTANCE=1. */
+#define BOUND 2e-6
+
 typedef struct recording {
-    const char *name, *options;
-    int         heads;
+    const char *name;               /* of the file under tests/golden */
+    const char *tree;               /* with ' for " */
+    int         whole;              /* no call but one for all rows */
 } recording;
 
-static const recording s4_recordings[] = {
-    { "legs",          "\"states\":8,\"l_kernel\":96", 0 },
-    { "legs_plain",    "\"states\":4", 0 },
-    { "legs_64",       "\"states\":32,\"l_kernel\":256", 0 },
-    { "tied",          "\"states\":4,\"l_kernel\":64,\"copies\":2,\"channels\":2", 0 },
-    { "legt",          "\"states\":6,\"l_kernel\":100,\"rank\":2", 0 },
-    { "fourier",       "\"states\":6,\"l_kernel\":64", 0 },
-    { "rank3",         "\"states\":4,\"l_kernel\":65,\"rank\":3", 0 },
-    { "bidirectional", "\"states\":4,\"l_kernel\":64", 1 },
-    { "odd",           "\"states\":5,\"l_kernel\":51,\"real\":\"softplus\",\"step\":\"softplus\"", 0 },
-    { "rate",          "\"states\":4,\"l_kernel\":64,\"rate\":2", 0 },
-    { "untied_steps",  "\"states\":4,\"l_kernel\":64,\"tied\":false", 0 },
-    { "circle",        "\"states\":8,\"l_kernel\":16000", 0 },
-    { "tiny",          "\"states\":4,\"l_kernel\":1024", 0 },
+/* ---- the blocks ------------------------------------------------------------------------------------------- */
+
+#define SSM "{'put':{'as':'ssm'}}"
+#define RESIDUAL(...) "{'residual':{'sequence':[" __VA_ARGS__ "]}}"
+#define SEQUENCE(...) "{'sequence':[" __VA_ARGS__ "]}"
+#define FUNCTION(kind) "{'activation':{'kind':'" kind "'}}"
+#define LAYER_NORM(name) "{'layer_norm':{'eps':1e-6,'weights':{'weight':'" name ".scale','bias':'" name ".bias'}}}"
+#define BATCH_NORM(name) \
+    "{'batch_norm':{'eps':1e-5,'weights':{'weight':'" name ".scale','bias':'" name ".bias'," \
+    "'running_mean':'" name ".mean','running_var':'" name ".var'}}}"
+#define DENSE(name, width) \
+    "{'linear':{'width':" width ",'weights':{'weight':{'tensor':'" name ".kernel','transpose':true}," \
+    "'bias':'" name ".bias'}}}"
+
+#define S5(options) "{'s5':{'path':'seq'," options "}}"
+#define GATE(width, value) \
+    "{'branches':{'merge':'multiply','of':[" value "," SEQUENCE(DENSE("out2", width) "," FUNCTION("sigmoid")) "]}}"
+#define HALF_GLU1(width) FUNCTION("gelu_tanh") "," GATE(width, "{'identity':{}}")
+#define FULL_GLU(width) FUNCTION("gelu_tanh") "," GATE(width, DENSE("out1", width))
+#define HALF_GLU2(width) \
+    "{'branches':{'merge':'multiply','of':[{'identity':{}}," \
+    SEQUENCE(FUNCTION("gelu_tanh") "," DENSE("out2", width) "," FUNCTION("sigmoid")) "]}}"
+/* The way back has no D. */
+#define S5_BOTH(options, forward, backward) \
+    "{'branches':[{'s5':{'path':'seq'," options forward "}},{'reverse':{'s5':{" options backward "," \
+    "'Lambda_re':'seq.Lambda_re','Lambda_im':'seq.Lambda_im','B':'seq.B','log_step':'seq.log_step'}}}}]}"
+
+#define TORCH_NORM(name) "{'layer_norm':{'path':'" name "','eps':1e-5}}"
+#define TORCH_BLOCK(width, twice, ssm) \
+    SEQUENCE(TORCH_NORM("attn_norm") "," RESIDUAL(ssm "," SSM "," FUNCTION("gelu")) "," TORCH_NORM("ff_norm") "," \
+             RESIDUAL("{'linear':{'path':'ff_enc','width':" twice "}},{'glu':{'kind':'gelu'}}," \
+                      "{'linear':{'path':'ff_dec','width':" width "}}"))
+#define TORCH_S5(options) "{'s5':{'path':'s5.seq','lambda':'pairs','conj_sym':false," options "}}"
+#define TORCH_S5_BOTH(states, options) \
+    "{'branches':[" TORCH_S5("'half':'first'," options "'states':" states) ",{'reverse':{'s5':{'lambda':'pairs'," \
+    "'conj_sym':false,'half':'second','states':" states ",'weights':{'Lambda':'s5.seq.Lambda','B':'s5.seq.B'," \
+    "'C':'s5.seq.C','log_step':'s5.seq.log_step'}}}}]}"
+
+#define LRU(states) "{'lru':{'path':'seq','states':" states "}}"
+
+#define H3_LINEAR(name, width) "{'linear':{'path':'" name "_proj','width':" width "}}"
+#define H3_SHIFT(width, states) SEQUENCE(H3_LINEAR("k", width) ",{'shift':{'path':'','states':" states "}}")
+#define H3_DIAGONAL(options) "{'s4d':{'path':'','form':'h3'," options "}}"
+#define H3_OUT(width) SSM ",{'linear':{'path':'output_linear','width':" width "}}"
+/* Heads of one number: products alone. */
+#define H3_ONE(width, states, options) \
+    SEQUENCE("{'branches':{'merge':'multiply','of':[" H3_LINEAR("q", width) "," \
+             SEQUENCE("{'branches':{'merge':'multiply','of':[" H3_SHIFT(width, states) "," H3_LINEAR("v", width) "]}}," \
+                      H3_DIAGONAL(options)) "]}}," H3_OUT(width))
+#define H3_HEADS(width, states, size, options) \
+    SEQUENCE("{'branches':{'merge':'concatenate','of':[" H3_LINEAR("q", width) "," \
+             SEQUENCE("{'branches':{'merge':'concatenate','of':[" H3_SHIFT(width, states) "," H3_LINEAR("v", width) "]}}," \
+                      "{'outer':{'head_dim':" size "}}," H3_DIAGONAL(options)) "]}}," \
+             "{'contract':{'head_dim':" size "}}," H3_OUT(width))
+
+static const recording recordings[] = {
+    { "s5/zoh", RESIDUAL(BATCH_NORM("norm") "," S5("'states':8") "," SSM "," HALF_GLU1("6")), 0 },
+    { "s5/bilinear",
+      RESIDUAL(LAYER_NORM("norm") "," S5("'states':8,'discretization':'bilinear'") "," SSM "," FULL_GLU("6")), 0 },
+    { "s5/full",
+      SEQUENCE(RESIDUAL(S5("'states':6,'conj_sym':false") "," SSM "," HALF_GLU2("4")) "," LAYER_NORM("norm")), 0 },
+    { "s5/clipped",
+      SEQUENCE(RESIDUAL(S5("'states':6,'clip_eigs':true,'discretization':'bilinear'") "," SSM ","
+                        FUNCTION("gelu_tanh")) "," BATCH_NORM("norm")), 0 },
+    { "s5/rescaled", RESIDUAL(LAYER_NORM("norm") "," S5("'states':7,'step_rescale':2") "," SSM "," HALF_GLU1("5")), 0 },
+    { "s5/circle", RESIDUAL(LAYER_NORM("norm") "," S5("'states':8") "," SSM "," FUNCTION("gelu_tanh")), 0 },
+    { "s5/tiny", RESIDUAL(LAYER_NORM("norm") "," S5("'states':8") "," SSM "," FUNCTION("gelu_tanh")), 0 },
+    { "s5/bidirectional",
+      RESIDUAL(BATCH_NORM("norm") "," S5_BOTH("'states':6,", "'weights':{'C':'seq.C1'}", "'weights':{'C':'seq.C2'")
+               "," SSM "," HALF_GLU1("4")), 1 },
+    { "s5/bidirectional_one_c",
+      RESIDUAL(LAYER_NORM("norm") "," S5_BOTH("'states':6,'conj_sym':false,'discretization':'bilinear',",
+                                              "'half':'first'", "'half':'second','weights':{'C':'seq.C'")
+               "," SSM "," FUNCTION("gelu_tanh")), 1 },
+    { "s5_pytorch/block", TORCH_BLOCK("6", "12", TORCH_S5("'states':8")), 0 },
+    { "s5_pytorch/bilinear", TORCH_BLOCK("4", "8", TORCH_S5("'states':6,'discretization':'bilinear'")), 0 },
+    { "s5_pytorch/degree", TORCH_BLOCK("6", "12", TORCH_S5("'states':6,'degree':2")), 0 },
+    { "s5_pytorch/circle", TORCH_BLOCK("4", "8", TORCH_S5("'states':8")), 0 },
+    { "s5_pytorch/tiny", TORCH_BLOCK("4", "8", TORCH_S5("'states':8")), 0 },
+    { "s5_pytorch/bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "")), 1 },
+    { "s5_pytorch/liquid", TORCH_BLOCK("4", "8", TORCH_S5("'states':6,'liquid':true")), 0 },
+    { "s5_pytorch/liquid_bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "'liquid':true,")), 1 },
+    { "lru/layer", SEQUENCE(RESIDUAL(LRU("8") "," SSM "," FULL_GLU("6")) "," LAYER_NORM("normalization")), 0 },
+    { "lru/batch", RESIDUAL(BATCH_NORM("normalization") "," LRU("7") "," SSM "," FULL_GLU("5")), 0 },
+    { "lru/post", SEQUENCE(RESIDUAL(LRU("16") "," SSM "," FULL_GLU("4")) "," BATCH_NORM("normalization")), 0 },
+    { "lru/circle", RESIDUAL(LAYER_NORM("normalization") "," LRU("8") "," SSM "," FULL_GLU("4")), 0 },
+    { "h3/heads_of_1", H3_ONE("6", "8", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/zoh", H3_ONE("6", "32", "'states':16,'copies':2"), 0 },
+    { "h3/circle", H3_ONE("4", "8", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_1", H3_HEADS("6", "8", "1", "'states':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_2", H3_HEADS("8", "8", "2", "'states':4,'tile':4,'discretization':'bilinear'"), 0 },
+    { "h3/heads_of_4", H3_HEADS("8", "16", "4", "'states':8,'tile':16,'copies':1,'discretization':'bilinear'"), 0 },
+    { "h3/tiny", H3_HEADS("4", "8", "2", "'states':4,'tile':4,'discretization':'bilinear'"), 0 },
+    { "lru/tiny", RESIDUAL(LAYER_NORM("normalization") "," LRU("8") "," SSM "," FULL_GLU("4")), 0 },
 };
 
-#define DSS "\"form\":\"dss\","
+/* ---- running ---------------------------------------------------------------------------------------------- */
 
-static const recording dss_recordings[] = {
-    { "exp",           DSS "\"states\":8", 0 },
-    { "exp_one_step",  DSS "\"states\":8,\"channels\":2,\"sep_dt_re_im\":false", 0 },
-    { "exp_re_im",     DSS "\"states\":8,\"version\":\"exp-re-im\"", 1 },
-    { "no_scale",      DSS "\"states\":8,\"version\":\"exp-no-scale\"", 0 },
-    { "clip",          DSS "\"states\":8,\"version\":\"clip\"", 0 },
-    { "clip_no_scale", DSS "\"states\":8,\"version\":\"clip-no-scale\",\"channels\":2", 2 },
-    { "softmax",       DSS "\"states\":8,\"version\":\"softmax\",\"length\":48", 0 },
-    { "hyper",         DSS "\"states\":6,\"channels\":2", 0 },
-    { "circle",        DSS "\"states\":8", 0 },
-    { "tiny",          DSS "\"states\":8", 0 },
-};
-
-/* What s4d has of these besides test_s4d.c. */
-static const recording s4d_recordings[] = {
-    { "real",          "\"states\":8,\"is_real\":true", 0 },
-    { "dss",           "\"states\":4,\"discretization\":\"dss\",\"length\":64", 0 },
-    { "bidirectional", "\"states\":6,\"copies\":1", 1 },
-    { "bilinear_tied", "\"states\":4,\"copies\":3,\"channels\":2,\"tied\":false,\"discretization\":\"bilinear\"", 2 },
-};
-
-/* One of them, read. */
+/* A recording with the model that should give it. */
 typedef struct recorded {
-    krait_tensor  tensors[MOST_TENSORS];
-    char          names[MOST_TENSORS][NAME];
-    size_t        count, rows, in, out;
-    float         x[MOST_NUMBERS];
-    double        y[MOST_NUMBERS], most;
-    unsigned char late[MOST_NUMBERS];       /* a convolution's weights that hand on the row before */
-    krait_model  *model;
+    krait_model     *model;
+    const kr_source *ssm, *block;   /* block NULL: the model's output is the ssm's */
+    size_t           rows, in, width, out;      /* width: of the ssm's rows */
+    float            features[MOST_NUMBERS];
 } recorded;
 
 static double recorded_number(const kr_source *from, size_t i)
@@ -77,183 +136,150 @@ static double recorded_number(const kr_source *from, size_t i)
     return kr_double_of(kr_load_u32(from->data + 8 * i) | (uint64_t)kr_load_u32(from->data + 8 * i + 4) << 32);
 }
 
-/* All tensors, each of the layer under "layer."; and what a delay takes. */
-static void take_tensors(recorded *r, const kr_package *package)
+/* The largest difference over the largest number. */
+static double recorded_distance(const float *actual, const kr_source *expected)
 {
-    for (size_t i = 0; i < package->n_tensors && r->count < MOST_TENSORS - 1; i++) {
-        const kr_source *from = &package->tensors[i];
-        krait_tensor    *to = &r->tensors[r->count];
+    size_t count = (size_t)(expected->shape[0] * expected->shape[1]);
+    double worst = 0, most = 0;
 
-        snprintf(r->names[r->count], NAME, "%s%s", strncmp(from->name, "layer.", 6) == 0 ? "" : "layer.", from->name);
-        *to = (krait_tensor){ .name = r->names[r->count++], .data = from->data, .bytes = from->bytes,
+    for (size_t i = 0; i < count; i++) {
+        double apart = fabs((double)actual[i] - recorded_number(expected, i));
+
+        worst = isnan(apart) ? INFINITY : fmax(worst, apart);
+        most = fmax(most, fabs(recorded_number(expected, i)));
+    }
+    return worst / most;
+}
+
+/* All rows, 'cut' in a call, and how far they are off. */
+static void check_run(const recorded *r, const char *name, int32_t mode, size_t cut)
+{
+    krait_state_options options = { .size = sizeof options, .lanes = 1, .chunk = (uint32_t)cut,
+                                    .max_steps = (uint32_t)r->rows };
+    float               ssm[MOST_NUMBERS], out[MOST_NUMBERS];
+    krait_state        *state = NULL;
+    krait_message       why = { "" };
+
+    if (!CHECK_STATUS(krait_state_create(&state, r->model, &options, NULL), KRAIT_OK))
+        return;
+    for (size_t from = 0; from < r->rows; from += cut) {
+        size_t       steps = from + cut < r->rows ? cut : r->rows - from;
+        krait_slot   slot = { "ssm", ssm + from * r->width, steps * r->width, 0, 0 };
+        krait_input  input = { .size = sizeof input, .steps = steps, .features = r->features + from * r->in,
+                               .mode = mode };
+        krait_output output = { .size = sizeof output, .rows = out + from * r->out, .capacity = steps * r->out,
+                                .slots = &slot, .slot_count = 1 };
+
+        CHECK_STATUS(krait_run(r->model, state, &input, &output, &why), KRAIT_OK);
+        CHECK_STR(why.text, "");
+    }
+    test_note("%s, mode %d, cut %zu: off by %.2g, the block by %.2g", name, (int)mode, cut,
+              recorded_distance(ssm, r->ssm), r->block ? recorded_distance(out, r->block) : 0);
+    CHECK(recorded_distance(ssm, r->ssm) <= BOUND);
+    CHECK(!r->block || recorded_distance(out, r->block) <= BOUND);
+    if (getenv("KRAIT_DISTANCE"))
+        test_check(0, __FILE__, __LINE__, "asked for");
+    test_note("%s", "");
+    krait_state_destroy(state, NULL);
+}
+
+static size_t recorded_tensors(const kr_package *package, krait_tensor *tensors)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < package->n_tensors && CHECK(count < MOST_TENSORS); i++) {
+        const kr_source *from = &package->tensors[i];
+        krait_tensor    *to = &tensors[count++];
+
+        *to = (krait_tensor){ .name = from->name, .data = from->data, .bytes = from->bytes,
                               .dimensions = from->dimensions, .type = from->type };
         memcpy(to->shape, from->shape, sizeof to->shape);
     }
-    for (size_t i = 0; i < r->in; i++)
-        kr_store_u32(r->late + 8 * i, kr_bits_of(1.0f)), kr_store_u32(r->late + 8 * i + 4, 0);
-    r->tensors[r->count++] = (krait_tensor){ .name = "late.weight", .data = r->late, .bytes = 8 * r->in, .dimensions = 2,
-                                             .shape = { r->in, 2 }, .type = KRAIT_F32 };
+    return count;
 }
 
-/* Two of the layer: of C's rows each its own, D with the first alone. */
-static void describe_both(char *text, size_t size, const char *type, const recording *of)
+static int recorded_open(recorded *r, const recording *of, const kr_package *package)
 {
-    static const char *const slots[] = { "log_dt", "inv_dt", "A_real", "A_imag", "B", "P", "Lambda", "Lambda_log_neg_re",
-                                         "Lambda_im", "Lambda_log_im" };
-    int    dss = strstr(of->options, "dss") != NULL, heads = of->heads;
-    char   names[600] = "";
-    size_t at = 0;
+    const kr_source *input = kr_package_find(package, "input");
+    char             text[MOST_TREE];
+    krait_tensor     tensors[MOST_TENSORS];
+    krait_message    why = { "" };
 
-    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
-        if (strcmp(type, "s4") == 0 || strcmp(slots[i], "P") != 0)
-            at += (size_t)snprintf(names + at, sizeof names - at, "\"kernel.%s\":\"layer.kernel.%s\",", slots[i], slots[i]);
-    snprintf(text, size, "{\"branches\":{\"of\":[{\"%s\":{\"path\":\"layer\",%s,\"weights\":{\"kernel.%s\":{\"tensor\":"
-             "\"layer.kernel.%s\",\"rows\":[0,%d]}}}},{\"reverse\":{\"sequence\":[{\"conv\":{\"path\":\"late\",\"taps\":2}},"
-             "{\"%s\":{\"path\":\"back\",%s,\"weights\":{%s\"kernel.%s\":{\"tensor\":\"layer.kernel.%s\",\"rows\":[%d,%d]}}}}"
-             "]}}]}}", type, of->options, dss ? "W" : "C", dss ? "W" : "C", heads, type, of->options, names,
-             dss ? "W" : "C", dss ? "W" : "C", heads, 2 * heads);
+    *r = (recorded){ .ssm = kr_package_find(package, "ssm"), .block = kr_package_find(package, "block") };
+    if (!CHECK(input && r->ssm && input->shape[0] * input->shape[1] <= MOST_NUMBERS))
+        return 0;
+    r->rows = (size_t)input->shape[0], r->in = (size_t)input->shape[1], r->width = (size_t)r->ssm->shape[1];
+    r->out = r->block ? (size_t)r->block->shape[1] : r->width;
+    for (size_t i = 0; i < r->rows * r->in; i++)
+        r->features[i] = kr_float_of(kr_load_u32(input->data + 4 * i));
+    snprintf(text, sizeof text, "{'model_type':'krait','version':1,'input':{'features':%d},'tree':%s}", (int)r->in,
+             of->tree);
+    for (char *c = text; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    CHECK_STATUS(krait_model_create(&r->model, text, tensors, recorded_tensors(package, tensors), NULL, &why), KRAIT_OK);
+    CHECK_STR(why.text, "");
+    return r->model != NULL;
 }
 
-/* The slots that a layer does not have are no weights of it. */
-static void drop_slots(char *text, const recorded *r)
+static void check_recording(const recording *of)
 {
-    char *from;
-
-    while ((from = strstr(text, "\"kernel.")) != NULL) {
-        char   tensor[NAME];
-        char  *end = strchr(from + 1, '"') + 1;
-        int    known = end[1] == '{';
-
-        snprintf(tensor, sizeof tensor, "layer.%.*s", (int)(end - from - 2), from + 1);
-        for (size_t i = 0; i < r->count; i++)
-            known |= strcmp(r->names[i], tensor) == 0;
-        if (known)
-            *from = '\1';                       /* seen */
-        else
-            memmove(from, strchr(end, ',') + 1, strlen(strchr(end, ',') + 1) + 1);
-    }
-    while ((from = strchr(text, '\1')) != NULL)
-        *from = '"';
-}
-
-static void describe(char *text, size_t size, const char *type, const recording *of, const recorded *r)
-{
-    char tree[3000];
-
-    if (of->heads)
-        describe_both(tree, sizeof tree, type, of);
-    else
-        snprintf(tree, sizeof tree, "{\"%s\":{\"path\":\"layer\",%s}}", type, of->options);
-    drop_slots(tree, r);
-    snprintf(text, size, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%zu},\"tree\":%s}", r->in, tree);
-}
-
-/* The last lane of some that all have the same rows, in calls of 'cut' rows: the largest error over the largest y. */
-static double distance(const recorded *r, int32_t mode, size_t lanes, size_t cut)
-{
-    krait_state_options options = { .size = sizeof options, .lanes = (uint32_t)lanes, .max_steps = r->rows };
-    krait_state *state = NULL;
-    float       *x = malloc(lanes * r->rows * r->in * sizeof *x), *y = malloc(lanes * r->rows * r->out * sizeof *y);
-    double       worst = 0;
-
-    CHECK_STATUS(krait_state_create(&state, r->model, &options, NULL), KRAIT_OK);
-    for (size_t from = 0; state && from < r->rows; from += cut) {
-        size_t       n = from + cut < r->rows ? cut : r->rows - from;
-        krait_input  input = { .size = sizeof input, .steps = n, .features = x, .mode = mode };
-        krait_output output = { .size = sizeof output, .rows = y, .capacity = lanes * n * r->out };
-
-        for (size_t lane = 0; lane < lanes; lane++)
-            memcpy(x + lane * n * r->in, r->x + from * r->in, n * r->in * sizeof *x);
-        CHECK_STATUS(krait_run(r->model, state, &input, &output, NULL), KRAIT_OK);
-        for (size_t i = 0; i < n * r->out; i++) {
-            double apart = fabs((double)y[(lanes - 1) * n * r->out + i] - r->y[from * r->out + i]);
-
-            worst = isnan(apart) ? INFINITY : fmax(worst, apart);
-        }
-    }
-    krait_state_destroy(state, NULL);
-    free(x), free(y);
-    return worst / r->most;
-}
-
-static void check_recorded(const recorded *r, const char *name, int both, double bound)
-{
-    static const int32_t modes[] = { KRAIT_RECURRENT, KRAIT_SCAN, KRAIT_CONVOLUTION };
-
-    for (size_t mode = 0; mode < 3; mode++)
-        for (size_t lanes = 1; lanes <= 3; lanes += 2)
-            for (size_t cut = both ? r->rows : 1; cut <= r->rows; cut = cut == r->rows ? cut + 1 : cut == 1 ? 37 : r->rows) {
-                double error = distance(r, modes[mode], lanes, cut);
-
-                test_note("%s: mode %d, %zu lanes, cut %zu: off by %.2g", name, (int)modes[mode], lanes, cut, error);
-                CHECK(error <= bound);
-                if (getenv("KRAIT_DISTANCE") && lanes == 1 && cut == r->rows)
-                    test_check(0, __FILE__, __LINE__, "asked for");
-                if (cut == 1 && r->rows < 37)
-                    cut = r->rows - 1;
-            }
-}
-
-static void read_recorded(recorded *r, const kr_package *package)
-{
-    const kr_source *input = kr_package_find(package, "input"), *expected = kr_package_find(package, "ssm");
-
-    r->rows = (size_t)input->shape[0];
-    r->in = (size_t)input->shape[1];
-    r->out = (size_t)expected->shape[1];
-    for (size_t i = 0; i < r->rows * r->in && CHECK(i < MOST_NUMBERS); i++)
-        r->x[i] = kr_float_of(kr_load_u32(input->data + 4 * i));
-    for (size_t i = 0; i < r->rows * r->out && CHECK(i < MOST_NUMBERS); i++) {
-        r->y[i] = recorded_number(expected, i);
-        r->most = fmax(r->most, fabs(r->y[i]));
-    }
-    take_tensors(r, package);
-}
-
-static void check_file(const char *folder, const char *type, const recording *of, double bound)
-{
-    char           path[96], text[4000];
+    char           path[96];
     size_t         count = 0;
+    unsigned char *bytes;
     kr_memory      memory;
     kr_arena       arena;
     kr_package     package;
+    recorded       r = { 0 };
     krait_message  why = { "" };
-    recorded      *r = calloc(1, sizeof *r);
-    unsigned char *bytes;
 
-    snprintf(path, sizeof path, "tests/golden/%s/%s.safetensors", folder, of->name);
+    snprintf(path, sizeof path, "tests/golden/%s.safetensors", of->name);
     bytes = npz_read_file(test_data(path), &count);
     kr_memory_start(&memory, NULL, 0);
     kr_arena_start(&arena, &memory);
-    test_note("%s", path);
-    if (CHECK(bytes != NULL) && CHECK_STATUS(kr_package_read(&package, bytes, count, path, &arena, &why), KRAIT_OK)) {
-        read_recorded(r, &package);
-        describe(text, sizeof text, type, of, r);
-        CHECK_STATUS(krait_model_create(&r->model, text, r->tensors, r->count, NULL, &why), KRAIT_OK);
-        CHECK_STR(why.text, "");
-        if (r->model)
-            check_recorded(r, path, of->heads, bound);
-    }
+    test_note("%s", of->name);
+    if (CHECK(bytes != NULL) && CHECK_STATUS(kr_package_read(&package, bytes, count, path, &arena, &why), KRAIT_OK) &&
+        recorded_open(&r, of, &package))
+        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_SCAN; mode += KRAIT_SCAN - KRAIT_RECURRENT) {
+            check_run(&r, of->name, mode, r.rows);
+            if (!of->whole) {
+                check_run(&r, of->name, mode, 7);
+                check_run(&r, of->name, mode, 1);
+            }
+        }
     test_note("%s", "");
-    krait_model_close(r->model);
+    krait_model_close(r.model);
     kr_arena_free(&arena);
-    free(bytes), free(r);
+    free(bytes);
 }
 
-TEST(s4_recorded_outputs)
+static void check_folder(const char *folder)
 {
-    for (size_t i = 0; i < sizeof s4_recordings / sizeof *s4_recordings; i++)
-        check_file("s4", "s4", &s4_recordings[i], 2e-6);
+    size_t checked = 0;
+
+    for (size_t i = 0; i < sizeof recordings / sizeof *recordings; i++)
+        if (strncmp(recordings[i].name, folder, strlen(folder)) == 0) {
+            check_recording(&recordings[i]);
+            checked++;
+        }
+    CHECK(checked > 0);
 }
 
-TEST(dss_recorded_outputs)
+TEST(s5_recorded_outputs)
 {
-    for (size_t i = 0; i < sizeof dss_recordings / sizeof *dss_recordings; i++)
-        check_file("dss", "s4d", &dss_recordings[i], 2e-6);
+    check_folder("s5/");
 }
 
-TEST(s4d_recorded_variants)
+TEST(s5_pytorch_recorded_outputs)
 {
-    for (size_t i = 0; i < sizeof s4d_recordings / sizeof *s4d_recordings; i++)
-        check_file("s4d", "s4d", &s4d_recordings[i], 2e-6);
+    check_folder("s5_pytorch/");
+}
+
+TEST(h3_recorded_outputs)
+{
+    check_folder("h3/");
+}
+
+TEST(lru_recorded_outputs)
+{
+    check_folder("lru/");
 }

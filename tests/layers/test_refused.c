@@ -100,6 +100,38 @@ TEST(refused_widths_that_do_not_agree)
     ALL_REFUSED(text_refused, 6, refusals);
 }
 
+TEST(refused_sizes)
+{
+    static const refusal refusals[] = {
+        { "outer(name=bad head_dim=2)", KRAIT_ERR_SHAPE, "heads of 2" },
+        { "sequence[linear(width=5), outer(name=bad head_dim=1)]", KRAIT_ERR_SHAPE, "5" },
+        { "outer(name=bad head_dim=0)", KRAIT_ERR_FORMAT, "head_dim" },
+        { "contract(name=bad head_dim=5)", KRAIT_ERR_SHAPE, "heads of 5" },
+        { "contract(name=bad head_dim=4)", KRAIT_ERR_SHAPE, "heads of 4" },
+        { "s4d(name=bad states=1 tile=4)", KRAIT_ERR_SHAPE, "tile of 4" },
+        { "s4d(name=bad states=1 tile=2 copies=2)", KRAIT_ERR_SHAPE, "copies" },
+        { "shift(name=bad states=0)", KRAIT_ERR_FORMAT, "states" },
+        { "shift(name=bad states=4097)", KRAIT_ERR_FORMAT, "states" },
+        { "s5(name=bad states=1 degree=0)", KRAIT_ERR_FORMAT, "degree" },
+        { "s5(name=bad states=1 bandlimit=-1)", KRAIT_ERR_FORMAT, "bandlimit" },
+    };
+    ALL_REFUSED(text_refused, 6, refusals);
+}
+
+TEST(refused_choices)
+{
+    static const refusal refusals[] = {
+        { "{'s5':{'name':'bad','states':1,'half':'third'}}", KRAIT_ERR_FORMAT, "half" },
+        { "{'s5':{'name':'bad','states':1,'lambda':'polar'}}", KRAIT_ERR_FORMAT, "lambda" },
+        { "{'s5':{'name':'bad','states':1,'liquid':1}}", KRAIT_ERR_FORMAT, "liquid" },
+        { "{'s5':{'name':'bad','states':1,'width':3}}", KRAIT_ERR_FORMAT, "width" },
+        { "{'s4d':{'name':'bad','form':'h4'}}", KRAIT_ERR_FORMAT, "form" },
+        { "{'outer':{'name':'bad'}}", KRAIT_ERR_FORMAT, "head_dim" },
+        { "{'lru':{'name':'bad','states':1,'liquid':true}}", KRAIT_ERR_FORMAT, "liquid" },
+    };
+    ALL_REFUSED(json_refused, 6, refusals);
+}
+
 TEST(refused_grids)
 {
     static const refusal refusals[] = {

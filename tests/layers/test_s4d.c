@@ -258,6 +258,47 @@ TEST(s4d_recorded_outputs)
     }
 }
 
+/* ---- the norm behind the sum ---------------------------------------------------------------------------- */
+
+TEST(s4d_norm_behind_the_sum)
+{
+    static const char config[] = "{\"model_type\":\"s4d\",\"d_input\":1,\"d_model\":4,\"d_state\":2,\"n_layers\":1,"
+                                 "\"n_ssm\":1,\"n_classes\":1,\"prenorm\":false}";
+    static const struct { const char *name; int dimensions; uint64_t shape[4]; float value; } parts[] = {
+        { "encoder.weight", 2, { 4, 1 }, 1 }, { "encoder.bias", 1, { 4 }, 1 },
+        { "layers.0.layer.kernel.inv_dt", 2, { 4, 1 }, 0 }, { "layers.0.layer.kernel.A_real", 2, { 1, 1 }, 0 },
+        { "layers.0.layer.kernel.A_imag", 2, { 1, 1 }, 1 }, { "layers.0.layer.kernel.C", 4, { 1, 4, 1, 2 }, 1 },
+        { "layers.0.layer.D", 2, { 1, 4 }, 1 }, { "layers.0.output_linear.0.weight", 2, { 8, 4 }, 1 },
+        { "layers.0.output_linear.0.bias", 1, { 8 }, 1 }, { "norms.0.weight", 1, { 4 }, 0.5f },
+        { "norms.0.bias", 1, { 4 }, 3 }, { "decoder.weight", 2, { 1, 4 }, 1 }, { "decoder.bias", 1, { 1 }, 0.25f },
+    };
+    enum { PARTS = sizeof parts / sizeof *parts };
+    unsigned char bytes[PARTS][32 * 4];
+    krait_tensor  tensors[PARTS];
+    krait_message why = { "" };
+    krait_model  *model = NULL;
+    krait_state  *state;
+    float         in = 2, out = 0;
+
+    for (size_t i = 0; i < PARTS; i++) {
+        tensors[i] = (krait_tensor){ .name = parts[i].name, .data = bytes[i], .bytes = 4, .type = KRAIT_F32,
+                                     .dimensions = parts[i].dimensions };
+        for (int d = 0; d < parts[i].dimensions; d++)
+            tensors[i].bytes *= tensors[i].shape[d] = parts[i].shape[d];
+        for (size_t at = 0; at < tensors[i].bytes; at += 4)
+            kr_store_u32(bytes[i] + at, kr_bits_of(parts[i].value));
+    }
+    CHECK_STATUS(krait_model_create(&model, config, tensors, PARTS, NULL, &why), KRAIT_OK);
+    CHECK_STR(why.text, "");
+    if (!model)
+        return;
+    state = tiny_state(model, 1, 1);
+    CHECK_STATUS(krait_step(model, state, &in, &out), KRAIT_OK);
+    CHECK(out == 12.25f);               /* all channels are alike: what is left of them is the norm's bias */
+    krait_state_destroy(state, NULL);
+    krait_model_close(model);
+}
+
 /* ---- refusals ----------------------------------------------------------------------------------------- */
 
 TEST(s4d_refuses_by_name)

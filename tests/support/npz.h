@@ -1,5 +1,5 @@
 /*
- * npz.h - arrays out of NumPy's .npz: a zip of .npy files, stored without compression.
+ * npz.h - arrays out of NumPy's .npz: a zip of .npy files, stored or compressed.
  *
  * For files that tests trust: what is not as expected is an array of nothing.
  */
@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 typedef struct npz {
-    unsigned char *bytes;
-    size_t         count;
+    unsigned char  *bytes;
+    size_t          count;
+    unsigned char **unpacked;       /* [entries] of the directory, where they were compressed and asked for */
 } npz;
 
 typedef struct npz_array {
-    char   kind;                    /* 'f', 'i', 'u' */
+    char   kind;                    /* 'f', 'i', 'u', 'b' */
     int    size;                    /* bytes of a number */
     size_t shape[4];
     int    dimensions;
