@@ -5,13 +5,14 @@
  *     dt = f(inv_dt) rate                    A = -f(A_real) - i f(A_imag)
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
+ *     dss:       a = exp(dt A)                            b of dss.h's softmax times B, and no factor 2
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
  * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
- * head: every head of a channel has states of its own, which are the same.
+ * head: every head of a channel has states of its own, which are the same.  DSS is dss.h, without the factor 2.
  */
 #include "layers/convolve.h"
 #include "layers/dss.h"
