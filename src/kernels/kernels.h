@@ -21,7 +21,8 @@ typedef struct kr_matrix {
 enum {
     KR_SEGMENT = 64,            /* terms of one chain of a product */
     KR_TIMES   = 32,            /* rows of one chain of a sum of times */
-    KR_BLOCK   = 32             /* numbers that share one scale */
+    KR_BLOCK   = 32,            /* numbers that share one scale */
+    KR_CHUNK   = 64             /* rows of Mamba-2's matrix form, and channels of a strip of a head */
 };
 
 /* 32 activations as integers: x is about scale * q.  The sum of q serves unsigned products. */
@@ -70,6 +71,51 @@ typedef struct kr_selective {
     float       *y;             /* [rows][channels], not x, dt or z */
     size_t       y_stride, rows, channels, states;
 } kr_selective;
+
+/* Mamba-2's steps: dt = softplus(raw + bias), held within low..high, and decay = exp(dt a), for every head. */
+typedef struct kr_pace {
+    const float *raw;           /* [rows][heads] */
+    size_t       raw_stride;
+    const float *bias;          /* [heads] or NULL */
+    const float *a;             /* [heads] */
+    float        low, high;
+    float       *dt, *decay;    /* [rows][heads], dense */
+    size_t       rows, heads;
+} kr_pace;
+
+/*
+ * Mamba-2's recurrence for heads that share B and C, for one stream: every head has 'width' channels with 'states'
+ * numbers each and one decay for all of them.  h = decay h + (dt x) b; y = sum over n of c[n] h[n] + d x.
+ */
+typedef struct kr_heads {
+    const float *x;             /* [rows][heads][width] */
+    const float *dt, *decay;    /* [rows][heads] */
+    const float *b, *c;         /* [rows][states] */
+    const float *d;             /* [heads][width] */
+    float       *h;             /* [heads] of what pack.h makes of [width] outputs and [states] inputs; updated */
+    float       *y;             /* [rows][heads][width], not x */
+    size_t       x_stride, dt_stride, bc_stride, y_stride;
+    size_t       rows, heads, width, states;
+} kr_heads;
+
+/* How much of row j is left in row i of a chunk, for one head: the product of the decays of rows j + 1 .. i. */
+typedef struct kr_fade {
+    const float *products;      /* [rows][KR_CHUNK]: c of row i times b of row j, j <= i */
+    const float *decay;         /* [rows] */
+    size_t       decay_stride, rows;
+    float       *weights;       /* [rows][KR_CHUNK]: what is left times products, and zeros up to a multiple of 16 */
+    float       *since;         /* [rows]: of what was before the first row */
+    float       *left;          /* [rows]: of row j in the last */
+} kr_fade;
+
+/* What rows of a chunk make: y[r][c] = now[r][c] + since[r] before[r][c] + d[c] x[r][c]. */
+typedef struct kr_chunk {
+    const float *now, *before;  /* [rows][KR_CHUNK] */
+    const float *since;         /* [rows] */
+    const float *x, *d;         /* [rows][width], [width] */
+    float       *y;             /* [rows][width], not x */
+    size_t       x_stride, y_stride, rows, width;
+} kr_chunk;
 
 /* Of some states and what comes to them: how their flush is cheapest.  KR_STILL: all are +0 and stay so. */
 typedef enum kr_liveliness { KR_LIVELY, KR_FADING, KR_STILL } kr_liveliness;
@@ -199,6 +245,13 @@ typedef struct kr_kernels {
      * NULL: what was before is a state, and decay stays.
      */
     void (*combine)(float *decay, float *end, const float *before_decay, const float *before_end, size_t count);
+    void (*pace)(const kr_pace *p);
+    void (*heads)(const kr_heads *p);
+    void (*fade)(const kr_fade *p);
+    void (*chunk)(const kr_chunk *p);
+    /* y[r][c] = x[r][c] w[r]; y may be x with the same stride. */
+    void (*weigh)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
+                  size_t rows, size_t width);
     void (*diagonal)(const kr_diagonal *p);
     /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);

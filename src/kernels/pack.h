@@ -82,6 +82,20 @@ KR_INLINE void kr_pack_put_u16(void *panels, size_t at, uint16_t x)
 #endif
 }
 
+/* Numbers that a product is to take as panels: they themselves, or where bytes are the other way round a copy in 'room'. */
+KR_INLINE const float *kr_pack_numbers(float *room, const float *x, size_t count)
+{
+#if KR_BIG_ENDIAN
+    for (size_t i = 0; i < count; i++)
+        kr_pack_put_f32(room, i, x[i]);
+    return room;
+#else
+    (void)room;
+    (void)count;
+    return x;
+#endif
+}
+
 /* Where in a record the weight for input k of the block stands. */
 KR_INLINE size_t kr_pack_q8_at(const kr_matrix *w, size_t output, size_t k)
 {

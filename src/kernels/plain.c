@@ -204,6 +204,90 @@ static void plain_combine(float *decay, float *end, const float *before_decay, c
     }
 }
 
+static void plain_pace(const kr_pace *p)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t i = 0; i < p->heads; i++) {
+            float raw = p->raw[r * p->raw_stride + i], dt = kr_softplus(p->bias ? raw + p->bias[i] : raw);
+
+            dt = p->low > dt ? p->low : dt;
+            dt = p->high < dt ? p->high : dt;
+            p->dt[r * p->heads + i] = dt;
+            p->decay[r * p->heads + i] = kr_expf(dt * p->a[i]);
+        }
+}
+
+/* Row r of one channel, whose states are 'wide' apart: chains of 64 states from +0, added in order; then d x. */
+static float plain_head(const kr_heads *p, size_t r, size_t head, size_t channel, float *h, size_t wide)
+{
+    const float *b = p->b + r * p->bc_stride, *c = p->c + r * p->bc_stride;
+    size_t       at = head * p->width + channel;
+    float        decay = p->decay[r * p->dt_stride + head], x = p->x[r * p->x_stride + at];
+    float        dtx = p->dt[r * p->dt_stride + head] * x, total = 0;
+
+    for (size_t from = 0; from < p->states; from += KR_SEGMENT) {
+        float sum = 0;
+
+        for (size_t n = from; n < kr_min(p->states, from + KR_SEGMENT); n++) {
+            h[n * wide] = kr_flush(kr_fma(decay, h[n * wide], dtx * b[n]));
+            sum = kr_fma(c[n], h[n * wide], sum);
+        }
+        total = total + sum;
+    }
+    return kr_fma(p->d[at], x, total);
+}
+
+static void plain_heads(const kr_heads *p)
+{
+    kr_matrix layout = { NULL, p->width, p->states, KRAIT_F32 };
+    size_t    floats = kr_pad16(p->width) * p->states;
+
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t head = 0; head < p->heads; head++)
+            for (size_t c = 0; c < p->width; c++)
+                p->y[r * p->y_stride + head * p->width + c] =
+                    plain_head(p, r, head, c, p->h + head * floats + kr_pack_index(&layout, c, 0),
+                               kr_pack_width(&layout, c));
+}
+
+/* From row to row: what is left of each row before, of what was there before them all, and the row itself. */
+static void plain_fade(const kr_fade *p)
+{
+    float left[KR_CHUNK] = { 0 }, since = 1;
+
+    for (size_t i = 0; i < p->rows; i++) {
+        float decay = p->decay[i * p->decay_stride];
+
+        for (size_t j = 0; j < i; j++)
+            left[j] = kr_flush(left[j] * decay);
+        left[i] = 1;
+        since = kr_flush(since * decay);
+        p->since[i] = since;
+        for (size_t j = 0; j < kr_pad16(i + 1); j++)
+            p->weights[i * KR_CHUNK + j] = j <= i ? left[j] * p->products[i * KR_CHUNK + j] : 0.0f;
+    }
+    for (size_t j = 0; j < p->rows; j++)
+        p->left[j] = left[j];
+}
+
+static void plain_chunk(const kr_chunk *p)
+{
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->width; c++) {
+            float y = kr_fma(p->since[r], p->before[r * KR_CHUNK + c], p->now[r * KR_CHUNK + c]);
+
+            p->y[r * p->y_stride + c] = kr_fma(p->d[c], p->x[r * p->x_stride + c], y);
+        }
+}
+
+static void plain_weigh(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
+                        size_t rows, size_t width)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++)
+            y[r * y_stride + c] = x[r * x_stride + c] * w[r * w_stride];
+}
+
 /* a h + (re, im) of one state; parts stand 16 apart. */
 KR_INLINE void plain_rotate(const float *a, const float *h, float re, float im, int precise, float *to)
 {
@@ -615,6 +699,7 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
+    plain_pace, plain_heads, plain_fade, plain_chunk, plain_weigh,
     plain_diagonal, plain_diagonal_combine, plain_turn, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,

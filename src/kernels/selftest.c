@@ -187,6 +187,61 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
 }
 
+/* Two heads of a panel and a part, more states than a segment has; the first state decays to +0. */
+static uint64_t selftest_heads(const kr_kernels *k, uint64_t hash)
+{
+    enum { HEADS = 2, WIDTH = 18, STATES = KR_SEGMENT + 3, ALL = HEADS * WIDTH };
+    float    raw[ST_ROWS * HEADS], a[HEADS], dt[ST_ROWS * HEADS], decay[ST_ROWS * HEADS];
+    float    x[ST_ROWS * ALL], y[ST_ROWS * ALL], d[ALL], bc[ST_ROWS * 2 * STATES], h[HEADS * ST_PADDED * STATES];
+    kr_pace  pace = { raw, HEADS, NULL, a, 0.25f, 0.75f, dt, decay, ST_ROWS, HEADS };
+    kr_heads p = { x, dt, decay, bc, bc + STATES, d, h, y, ALL, HEADS, 2 * STATES, ALL, ST_ROWS, HEADS, WIDTH, STATES };
+
+    selftest_fill(raw, ST_ROWS * HEADS, 18);
+    selftest_fill(a, HEADS, 19);
+    selftest_fill(x, ST_ROWS * ALL, 20);
+    selftest_fill(d, ALL, 21);
+    selftest_fill(bc, ST_ROWS * 2 * STATES, 22);
+    selftest_fill(h, HEADS * ST_PADDED * STATES, 23);
+    a[0] = -0.75f;
+    h[0] = 0x1.1p-100f;
+    x[0] = 0;
+    k->pace(&pace);
+    pace.bias = d;
+    pace.high = 0.875f;
+    hash = kr_hash_floats(kr_hash_floats(hash, dt, ST_ROWS * HEADS), decay, ST_ROWS * HEADS);
+    k->pace(&pace);
+    hash = kr_hash_floats(kr_hash_floats(hash, dt, ST_ROWS * HEADS), decay, ST_ROWS * HEADS);
+    k->heads(&p);
+    hash = kr_hash_floats(hash, y, ST_ROWS * ALL);
+    for (size_t i = 0; i < HEADS * STATES; i++)         /* channels, without their padding */
+        hash = kr_hash_floats(hash, h + i * ST_PADDED, WIDTH);
+    return hash;
+}
+
+/* The small parts of the matrix form; what is left of the first row falls below the bound. */
+static uint64_t selftest_chunk(const kr_kernels *k, uint64_t hash)
+{
+    enum { WIDTH = 18 };
+    float    products[ST_ROWS * KR_CHUNK], weights[ST_ROWS * KR_CHUNK], before[ST_ROWS * KR_CHUNK];
+    float    decay[ST_ROWS] = { 0.5f, 0x1.8p-60f, 0x1.8p-42f }, since[ST_ROWS], left[ST_ROWS];
+    float    x[ST_ROWS * WIDTH], d[WIDTH], y[ST_ROWS * WIDTH];
+    kr_fade  fade = { products, decay, 1, ST_ROWS, weights, since, left };
+    kr_chunk chunk = { products, before, since, x, d, y, WIDTH, WIDTH, ST_ROWS, WIDTH };
+
+    selftest_fill(products, ST_ROWS * KR_CHUNK, 24);
+    selftest_fill(before, ST_ROWS * KR_CHUNK, 25);
+    selftest_fill(x, ST_ROWS * WIDTH, 26);
+    selftest_fill(d, WIDTH, 27);
+    k->fade(&fade);
+    for (size_t r = 0; r < ST_ROWS; r++)
+        hash = kr_hash_floats(hash, weights + r * KR_CHUNK, KR_LANES);
+    hash = kr_hash_floats(kr_hash_floats(hash, since, ST_ROWS), left, ST_ROWS);
+    k->chunk(&chunk);
+    hash = kr_hash_floats(hash, y, ST_ROWS * WIDTH);
+    k->weigh(y, WIDTH, x, WIDTH, decay, 1, ST_ROWS, WIDTH);
+    return kr_hash_floats(hash, y, ST_ROWS * WIDTH);
+}
+
 /* Both parts of the first state fall below the bound in the first row. */
 static uint64_t selftest_diagonal(const kr_kernels *k, uint64_t hash)
 {
@@ -344,6 +399,8 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
     hash = selftest_ranks(kernels, hash);
+    hash = selftest_heads(kernels, hash);
+    hash = selftest_chunk(kernels, hash);
     hash = selftest_fourier(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));

@@ -57,6 +57,8 @@
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
+#define KR_HEAD_STATES    4
+#define KR_HEAD_VECTORS   2
 #define KR_DIAGONAL_STATES 4
 #define KR_DIAGONAL_ROWS  64
 #define KR_RANK_STATES    4

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernels/pack.h"
+
 #define KR_LAYER(name) extern const kr_layer_type kr_layer_##name;
 #include "layers/layers.def"
 #undef KR_LAYER
@@ -86,13 +88,20 @@ void kr_want_channels(kr_wants *wants, const char *slot, size_t at, size_t chann
 
 void kr_part_add(kr_parts *parts, const char *name, kr_part_form form, size_t rows, size_t width)
 {
-    parts->list[parts->count++] = (kr_memory_part){ name, form, { rows, width } };
+    parts->list[parts->count++] = (kr_memory_part){ name, form, { rows, width }, 0 };
+}
+
+void kr_part_heads(kr_parts *parts, const char *name, size_t heads, size_t width, size_t n)
+{
+    parts->list[parts->count++] = (kr_memory_part){ name, KR_PART_HEADS, { heads * width, n }, width };
 }
 
 size_t kr_part_bytes(const kr_memory_part *part)
 {
     size_t rows = (size_t)part->shape[0], width = (size_t)part->shape[1];
 
+    if (part->form == KR_PART_HEADS)
+        return rows / part->head * kr_pad16(part->head) * width * sizeof(float);
     return (part->form == KR_PART_ROWS ? rows * kr_pad16(width) : kr_pad16(rows) * width) *
            sizeof(float);
 }
@@ -103,6 +112,11 @@ size_t kr_part_index(const kr_memory_part *part, size_t i)
 
     if (part->form == KR_PART_ROWS)
         return row * kr_pad16(width) + column;
+    if (part->form == KR_PART_HEADS) {
+        kr_matrix layout = { NULL, part->head, width, KRAIT_F32 };
+
+        return row / part->head * kr_pad16(part->head) * width + kr_pack_index(&layout, row % part->head, column);
+    }
     return (row / KR_LANES * width + column) * KR_LANES + row % KR_LANES;
 }
 

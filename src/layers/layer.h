@@ -182,6 +182,7 @@ typedef struct kr_want {
     kr_want_form form;
     size_t       at;
     int          optional;          /* absent: NULL */
+    int          flat;              /* may also come with one dimension for all */
     uint64_t     shape[4];          /* dimensions of 1 do not count; floats alone have more than 2 */
     int          dimensions;
 } kr_want;
@@ -195,7 +196,8 @@ typedef struct kr_wants {
 
 typedef enum kr_part_form {
     KR_PART_ROWS,                   /* [rows][width], each row padded to 16 */
-    KR_PART_CHANNELS                /* [channels][n] held as [channels / 16][n][16] */
+    KR_PART_CHANNELS,               /* [channels][n] held as [channels / 16][n][16] */
+    KR_PART_HEADS                   /* [channels][n]: every head's as pack.h makes panels of a matrix */
 } kr_part_form;
 
 /* A named piece of what a layer remembers, in floats; saved in the order of its shape. */
@@ -203,6 +205,7 @@ typedef struct kr_memory_part {
     const char  *name;
     kr_part_form form;
     uint64_t     shape[2];
+    size_t       head;              /* KR_PART_HEADS: channels of each */
 } kr_memory_part;
 
 typedef struct kr_parts {
@@ -272,6 +275,7 @@ struct kr_layer {
     kr_flow     in, out;
     int         whole;              /* it needs whole sequences */
     int         uses_time;          /* dt changes what it makes */
+    int         varies;             /* as it is set up its rows are not alike: no KR_CONVOLVES */
     int         own_axis;           /* its children run along an axis within a step */
     size_t      along_bytes;        /* an 'over': what its children remember of one sequence */
     /* The rest is of the whole subtree. */
@@ -303,6 +307,8 @@ size_t kr_part_bytes(const kr_memory_part *part);
 /* Where number i, in the order of the part's shape, stands in it, in floats. */
 size_t kr_part_index(const kr_memory_part *part, size_t i);
 void   kr_part_add(kr_parts *parts, const char *name, kr_part_form form, size_t rows, size_t width);
+/* KR_PART_HEADS: so many heads of 'width' channels, 'n' numbers each. */
+void   kr_part_heads(kr_parts *parts, const char *name, size_t heads, size_t width, size_t n);
 /* What a layer remembers of one lane. */
 KR_INLINE float *kr_layer_memory(const kr_layer *layer, const kr_context *context, size_t lane)
 {

@@ -118,6 +118,7 @@ krait_status kr_lti_shape(kr_layer *layer, krait_message *message)
 {
     (void)message;
     layer->out_width = layer->in_width;
+    layer->varies = ((const kr_lti *)layer->params)->liquid;
     return KRAIT_OK;
 }
 

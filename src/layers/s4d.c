@@ -13,6 +13,9 @@
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.  DSS is dss.h, without the factor 2.
+ *
+ * Bidirectional: C has rows for as many heads again, which read states that run from the last row to the first, and
+ * of these what they were before the row itself came: y[t] += 2 Re(sum of C' h'), h' of the rows behind t.
  */
 #include "layers/convolve.h"
 #include "layers/dss.h"
@@ -33,7 +36,7 @@ enum { S4D_ZOH, S4D_BILINEAR, S4D_BY_LENGTH };
 typedef struct s4d {
     size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
-    int          tied, fast, real_valued;
+    int          tied, fast, bidirectional, real_valued;
     int          version, two_steps;    /* of DSS */
     size_t       length;
     float        rate, bandlimit;
@@ -46,6 +49,7 @@ typedef struct s4d {
     const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
+    float       *back, *none;   /* bidirectional: of the second heads, their c and d, which is 0 */
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     float       *skip;          /* d for all channels */
     int          precise;
@@ -70,6 +74,7 @@ static const kr_option s4d_options[] = {
     { "fast",     KR_FLAG,   KR_AT(s4d, fast),   0, 1, 0, NULL },
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
     { "bandlimit", KR_REAL,  KR_AT(s4d, bandlimit), 0, 1e9, 0, NULL },
+    { "bidirectional", KR_FLAG | KR_LATE, KR_AT(s4d, bidirectional), 0, 1, 0, NULL },
     { "is_real",  KR_FLAG | KR_LATE,   KR_AT(s4d, real_valued), 0, 1, 0, NULL },
     { "version",  KR_CHOICE | KR_LATE, KR_AT(s4d, version), 0, 0, KR_DSS_EXP, s4d_versions },
     { "sep_dt_re_im", KR_FLAG | KR_LATE, KR_AT(s4d, two_steps), 0, 1, 1, NULL },
@@ -107,6 +112,7 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: what is divided by a sum over the length needs the"
                        " 'length' that it was trained with", layer->path);
     layer->out_width = p->heads * layer->in_width;
+    layer->whole = p->bidirectional;
     return KRAIT_OK;
 }
 
@@ -134,7 +140,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
     };
     const s4d *p = layer->params;
     size_t     width = s4d_width(layer), copies = s4d_copies(layer), parts = p->real_valued ? 1 : 2;
-    uint64_t   c[4] = { p->heads, width, p->states, parts }, b[4] = { copies, p->states, parts };
+    uint64_t   c[4] = { p->bidirectional ? 2 * p->heads : p->heads, width, p->states, parts };
+    uint64_t   b[4] = { copies, p->states, parts };
 
     if (p->form == S4D_DSS) {
         s4d_weights_of_dss(p, width, wants);
@@ -151,6 +158,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
     wants->list[wants->count - 1].optional = 1;
+    if (p->bidirectional)
+        return;
     kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
     wants->list[wants->count - 1].optional = 1;
 }
@@ -255,6 +264,14 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     s4d_split(held.im, power + KR_LANES);
 }
 
+static void s4d_put_back(s4d *p, size_t channel, size_t n, s4d_pole pole)
+{
+    float *to = p->back + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+
+    to[0] = (float)pole.read.re;
+    to[KR_LANES] = (float)-pole.read.im;
+}
+
 /* The official state has b in it, h is without. */
 static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
 {
@@ -276,9 +293,15 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
     p->start = kr_carve_floats(carve, numbers, 2 * p->states);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
+    p->back = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 2 * p->states);
+    p->none = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 1);
     p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
+    if (p->bidirectional) {
+        memset(p->back, 0, numbers * 2 * p->states * sizeof *p->back);
+        memset(p->none, 0, numbers * sizeof *p->none);
+    }
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
     for (size_t c = 0; c < channels; c++)
@@ -296,6 +319,8 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
             s4d_pole pole = s4d_pole_of(layer, c, n);
 
             s4d_put(p, c, n, pole);
+            if (p->bidirectional)
+                s4d_put_back(p, c, n, s4d_pole_of(layer, channels + c, n));
             if (p->initial)
                 s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
         }
@@ -315,10 +340,13 @@ static void s4d_memory(const kr_layer *layer, kr_parts *parts)
     const s4d *p = layer->params;
 
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, layer->out_width, 2 * p->states);
+    if (p->bidirectional)
+        kr_part_add(parts, "back", KR_PART_CHANNELS, layer->out_width, 2 * p->states);
 }
 
 typedef struct s4d_room {
     float *u;                   /* [rows][heads · width]: what comes, once for each head; NULL with one */
+    float *turned, *back;       /* [rows][heads · width]: from last to first, and what is made of that; or NULL */
     float *summaries;           /* of a scan's segments */
 } s4d_room;
 
@@ -337,6 +365,10 @@ static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
 
     if (p->heads > 1)
         room.u = kr_carve_floats(carve, rows, layer->out_width);
+    if (p->bidirectional) {
+        room.turned = kr_carve_floats(carve, rows, layer->out_width);
+        room.back = kr_carve_floats(carve, rows, layer->out_width);
+    }
     room.summaries = kr_diagonal_take(rows, layer->out_width, p->states, carve);
     return room;
 }
@@ -349,14 +381,17 @@ static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *
     kr_convolve_scratch(&of, most, carve);
 }
 
-/* A run, and how its tasks share it. */
+/* A run in one direction, and how its tasks share it. */
 typedef struct s4d_job {
     const kr_layer   *layer;
-    const kr_context *context;
+    kr_context       *context;
     const kr_rows    *in;
     s4d_room          room;
     const float      *u;        /* [rows][heads · width] */
     float            *out;
+    const float      *read, *d;
+    size_t            memory;   /* floats before its states in what a lane remembers */
+    uint64_t          work;
     kr_shares         shares;
 } s4d_job;
 
@@ -365,7 +400,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->skip + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, run->read + c * p->states * 2, run->d + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 
@@ -382,22 +417,22 @@ static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, 
     const s4d_job *run = job;
     const s4d     *p = run->layer->params;
     size_t         c = panel * KR_LANES;
-    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->skip + c,
+    kr_diagonal    part = { p->a + c * p->states * 4, run->read + c * p->states * 2, run->d + c,
                             rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
                             rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
 
     run->context->kernels->diagonal(&part);
 }
 
-static void s4d_convolve(s4d_job *run, kr_context *context, uint64_t work)
+static void s4d_convolve(s4d_job *run)
 {
-    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, run->layer->out_width, run->layer->out_width,
-                        0, work };
+    size_t      width = run->layer->out_width;
+    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, width, width, run->memory, run->work };
 
     job.of.run = s4d_panel;
     job.of.job = run;
-    job.of.kernels = context->kernels;
-    kr_convolve_run(run->layer, context, run->in, &job);
+    job.of.kernels = run->context->kernels;
+    kr_convolve_run(run->layer, run->context, run->in, &job);
 }
 
 static void s4d_lanes(const s4d_job *run, const kr_share *share)
@@ -406,14 +441,15 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
     size_t         numbers = ((const s4d *)run->layer->params)->states * 2;
 
     for (size_t lane = share->lane; lane < share->lane_end; lane++) {
-        float *h = kr_layer_memory(run->layer, run->context, lane);
+        float *memory = kr_layer_memory(run->layer, run->context, lane);
         size_t end = in->first[lane + 1];
 
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
-            s4d_episode(run, share, h, from, to);
+                kr_layer_begin(run->layer, memory, run->memory + share->from * numbers,
+                               kr_pad16(share->to - share->from) * numbers);
+            s4d_episode(run, share, memory + run->memory, from, to);
         }
     }
 }
@@ -434,24 +470,71 @@ static void s4d_spread(const s4d_job *run, size_t rows, size_t heads)
         memcpy(run->room.u + i * width, run->in->data + i / heads * width, width * sizeof *run->room.u);
 }
 
+static void s4d_direction(s4d_job *job)
+{
+    size_t used = job->context->scratch.used;
+
+    if (job->context->mode == KRAIT_CONVOLUTION)
+        s4d_convolve(job);
+    else if (job->context->mode == KRAIT_SCAN)
+        s4d_lanes(job, &(kr_share){ 0, job->in->lanes, 0, job->layer->out_width });
+    else
+        kr_tasks_run(&job->context->tasks, s4d_task, job, job->shares.channels * job->shares.lanes);
+    job->context->scratch.used = used;
+}
+
+/* Calls 'each' with the rows from..to-1 of every episode. */
+static void s4d_episodes(const s4d_job *job, void (*each)(const s4d_job *job, size_t from, size_t to))
+{
+    for (size_t lane = 0; lane < job->in->lanes; lane++)
+        for (size_t from = job->in->first[lane], to; from < job->in->first[lane + 1]; from = to) {
+            to = kr_rows_episode(job->in, from, job->in->first[lane + 1]);
+            each(job, from, to);
+        }
+}
+
+static void s4d_turn_round(const s4d_job *job, size_t from, size_t to)
+{
+    size_t width = job->layer->out_width;
+
+    for (size_t i = from; i < to; i++)
+        memcpy(job->room.turned + i * width, job->u + (from + to - 1 - i) * width, width * sizeof *job->u);
+}
+
+/* What row t + 1 left behind it, seen from the end, is added to row t. */
+static void s4d_add_back(const s4d_job *job, size_t from, size_t to)
+{
+    size_t width = job->layer->out_width;
+
+    for (size_t t = from; t + 1 < to; t++)
+        job->context->kernels->add(job->out + t * width, job->room.back + (from + to - 2 - t) * width, width);
+}
+
 static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const s4d *p = layer->params;
     size_t     rows = kr_rows_count(in), width = layer->out_width;
-    uint64_t   work = (uint64_t)rows * width * p->states * (p->precise ? 10 : 6);
-    s4d_job    job = { layer, context, in, s4d_take(layer, rows, &context->scratch), in->data, out->data,
-                       kr_shares_for(&context->tasks, work, in->lanes, width) };
+    s4d_job    job = { layer, context, in, s4d_take(layer, rows, &context->scratch), in->data, out->data, p->read,
+                       p->skip, 0, (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
 
+    job.shares = kr_shares_for(&context->tasks, job.work, in->lanes, width);
     if (p->heads > 1) {
         s4d_spread(&job, rows, p->heads);
         job.u = job.room.u;
     }
-    if (context->mode == KRAIT_CONVOLUTION)
-        s4d_convolve(&job, context, work);
-    else if (context->mode == KRAIT_SCAN)
-        s4d_lanes(&job, &(kr_share){ 0, in->lanes, 0, width });
-    else
-        kr_tasks_run(&context->tasks, s4d_task, &job, job.shares.channels * job.shares.lanes);
+    s4d_direction(&job);
+    if (p->bidirectional) {
+        s4d_job back = job;
+
+        s4d_episodes(&job, s4d_turn_round);
+        back.u = job.room.turned;
+        back.out = job.room.back;
+        back.read = p->back;
+        back.d = p->none;
+        back.memory = kr_pad16(width) * 2 * p->states;
+        s4d_direction(&back);
+        s4d_episodes(&job, s4d_add_back);
+    }
 }
 
 extern const kr_layer_type kr_layer_s4d;

@@ -14,11 +14,13 @@ static const kr_arch *const arch_list[] = {
     NULL
 };
 
-/* The original Mamba's has no model_type, but sizes under names of its own. */
+/* The original Mamba's has no model_type, and Mistral's says "mamba", but they have sizes under names of their own. */
 const kr_arch *kr_arch_for_config(const kr_json *config)
 {
     const kr_json *type = kr_json_get(config, "model_type");
 
+    if ((!type || kr_json_is(type, "mamba")) && kr_json_get(config, "dim") && kr_json_get(config, "n_groups"))
+        return &kr_arch_codestral;
     for (const kr_arch *const *arch = arch_list; *arch; arch++)
         if ((*arch)->model_type && kr_json_is(type, (*arch)->model_type))
             return *arch;

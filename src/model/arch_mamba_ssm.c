@@ -41,15 +41,16 @@ static krait_status ssm_count(kr_loading *loading, const kr_json *from, const ch
 static krait_status ssm_refuse(kr_loading *loading, const kr_json *cfg)
 {
     const kr_json *attention = kr_json_get(loading->config, "attn_layer_idx"), *layer = kr_json_get(cfg, "layer");
+    int            second = kr_json_is(layer, "Mamba2");
 
     if (attention && attention->kind == KR_JSON_ARRAY && attention->count > 0)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
                        "%.100s: 'attn_layer_idx' names layers of attention, which are not built yet", loading->what);
-    if (layer && !kr_json_is(layer, "Mamba1"))
+    if (layer && !second && !kr_json_is(layer, "Mamba1"))
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,
-                       "%.100s: 'layer' of 'ssm_cfg' is '%.32s'; only Mamba1 is built", loading->what,
+                       "%.100s: 'layer' of 'ssm_cfg' is '%.32s'; only Mamba1 and Mamba2 are built", loading->what,
                        layer->kind == KR_JSON_TEXT ? layer->text : "no text");
-    for (const kr_json *field = cfg ? cfg->first : NULL; field; field = field->next) {
+    for (const kr_json *field = cfg && !second ? cfg->first : NULL; field; field = field->next) {
         size_t i = 0;
 
         while (ssm_cfg_used[i] && strcmp(ssm_cfg_used[i], field->key) != 0)
@@ -150,6 +151,7 @@ static krait_status ssm_sizes(kr_loading *loading, kr_mamba *m)
 {
     const kr_json *c = loading->config, *cfg = kr_json_get(c, "ssm_cfg");
     const char    *eps = kr_json_get(c, "norm_epsilon") ? "norm_epsilon" : "layer_norm_epsilon";
+    int            second = kr_json_is(kr_json_get(cfg, "layer"), "Mamba2");
     krait_status   status;
 
     if (cfg && cfg->kind != KR_JSON_OBJECT && cfg->kind != KR_JSON_NULL)
@@ -157,7 +159,7 @@ static krait_status ssm_sizes(kr_loading *loading, kr_mamba *m)
     if ((status = ssm_refuse(loading, cfg)) != KRAIT_OK ||
         (status = ssm_count(loading, c, "d_model", "hidden_size", 1 << 20, -1, &m->width)) != KRAIT_OK ||
         (status = ssm_count(loading, c, "n_layer", "num_hidden_layers", 4096, -1, &m->layers)) != KRAIT_OK ||
-        (status = ssm_count(loading, cfg, "d_state", "state_size", 65536, 16, &m->states)) != KRAIT_OK ||
+        (status = ssm_count(loading, cfg, "d_state", "state_size", 65536, second ? 128 : 16, &m->states)) != KRAIT_OK ||
         (status = ssm_count(loading, cfg, "d_conv", "conv_kernel", 4096, 4, &m->taps)) != KRAIT_OK ||
         (status = kr_field_number(loading, c, eps, 0, 1, 1e-5, &m->eps)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "d_intermediate", 0, (int64_t)KR_MOST_WIDTH / 2, 0, &m->hidden)) != KRAIT_OK ||
@@ -167,6 +169,8 @@ static krait_status ssm_sizes(kr_loading *loading, kr_mamba *m)
         return status;
     m->hidden = (m->hidden + SSM_HIDDEN_STEP - 1) / SSM_HIDDEN_STEP * SSM_HIDDEN_STEP;
     m->end_token = kr_mamba_end(c, m->vocabulary);
+    if (second && (status = kr_mamba2_from_cfg(loading, cfg, m)) != KRAIT_OK)
+        return status;
     return ssm_biases(loading, cfg, m);
 }
 
@@ -177,7 +181,9 @@ krait_status kr_mamba_from_original(kr_loading *loading, kr_writer *description)
 
     if (status != KRAIT_OK)
         return status;
-    if (m.hidden || m.layer_norm)
+    if (m.second.heads > 0)
+        kr_mamba2_arch(loading, &m);
+    else if (m.hidden || m.layer_norm)
         loading->model->arch = NULL;    /* GGUF's mamba has no place for these: krait's own tree */
     kr_field_warn_rest(loading, ssm_used, ssm_harmless);
     kr_mamba_tree(description, &m);

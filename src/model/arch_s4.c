@@ -30,7 +30,7 @@ typedef struct s4 {
     size_t inputs, width, states, layers, classes, channels, copies, rank;
     int    diagonal;
     uint64_t length;            /* l_kernel */
-    int    batch, prenorm, final_norm, tied, fast, bilinear;
+    int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
 } s4;
@@ -67,7 +67,7 @@ static krait_status s4_mode(kr_loading *loading, s4 *s)
 static krait_status s4_refuse(kr_loading *loading)
 {
     static const char *const activations[] = { "gelu", NULL };
-    static const char *const flags[] = { "bidirectional", "is_real", "swap_channels" };
+    static const char *const flags[] = { "is_real", "swap_channels" };
     int          chosen, set = 0;
     krait_status status = kr_field_choice(loading, loading->config, "activation", activations, 0, &chosen);
 
@@ -117,6 +117,7 @@ static krait_status s4_choices(kr_loading *loading, s4 *s)
         (status = s4_transform(loading, "dt_transform", S4_EXP, &s->step)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "final_norm", 0, &s->final_norm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "bidirectional", 0, &s->bidirectional)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "dt_tie", 1, &s->tied)) != KRAIT_OK)
         return status;
     return kr_field_switch(loading, loading->config, "dt_fast", 0, &s->fast);
@@ -137,6 +138,9 @@ static int s4_whole(const kr_source *from, uint64_t *value)
 /* Every layer has an l_kernel of its own; one that has gone through the same training has the same. */
 static krait_status s4_stored(kr_loading *loading, s4 *s)
 {
+    if (s->bidirectional && !s->diagonal)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built for this 'mode'",
+                       loading->what);
     for (size_t i = 0; i < s->layers && !s->diagonal; i++) {
         uint64_t         length = 0;
         kr_writer        name = { 0 };
@@ -221,6 +225,8 @@ static void s4_write_kernel(kr_writer *w, const s4 *s)
     kr_write_number(w, s->rate);
     kr_write(w, ",\"bandlimit\":");
     kr_write_number(w, s->bandlimit);
+    if (s->bidirectional)
+        kr_write(w, ",\"bidirectional\":true");
     kr_write(w, "}}");
 }
 

@@ -95,6 +95,8 @@ static int bind_fits(const bind_view *given, const kr_bound *bound)
     if (bound->panels)
         return memcmp(bound->source->shape, want->shape, 2 * sizeof *want->shape) == 0;
     bind_squeeze(&wanted);
+    if (want->flat && given->dimensions == 1 && given->shape[0] == bind_numbers(want->shape, want->dimensions))
+        return 1;
     return wanted.dimensions == given->dimensions &&
            memcmp(wanted.shape, given->shape, (size_t)wanted.dimensions * sizeof *wanted.shape) == 0;
 }

@@ -74,12 +74,24 @@ static krait_status load_weights_file(kr_loading *loading, const char *path)
     return status == KRAIT_OK ? kr_load_file(loading, path, &loading->package) : status;
 }
 
-/* A folder with config.json and model.safetensors, whole or in pieces with an index. */
+/* The first of two files of the folder, the second where it alone is there; NULL without memory. */
+static const char *load_either(kr_loading *loading, const char *folder, const char *first, const char *second)
+{
+    size_t      length = strlen(folder);
+    const char *one = kr_load_join(loading, folder, length, first), *other = kr_load_join(loading, folder, length, second);
+
+    return one && other && kr_file_is_folder(one) < 0 && kr_file_is_folder(other) == 0 ? other : other ? one : NULL;
+}
+
+/*
+ * A folder with config.json and model.safetensors, whole or in pieces with an index; or with Mistral's params.json and
+ * consolidated.safetensors.
+ */
 static krait_status load_folder(kr_loading *loading, const char *path)
 {
     size_t      length = strlen(path);
-    const char *config = kr_load_join(loading, path, length, "config.json");
-    const char *weights = kr_load_join(loading, path, length, "model.safetensors");
+    const char *config = load_either(loading, path, "config.json", "params.json");
+    const char *weights = load_either(loading, path, "model.safetensors", "consolidated.safetensors");
     const char *index = kr_load_join(loading, path, length, "model.safetensors.index.json");
     const char *pickle = kr_load_join(loading, path, length, "pytorch_model.bin");
     krait_status status;
@@ -119,7 +131,7 @@ static krait_status load_beside(kr_loading *loading, const char *path)
     loading->folder = load_folder_of(loading, path);
     if (!loading->folder)
         return kr_fail_memory(loading->message);
-    config = kr_load_join(loading, loading->folder, strlen(loading->folder), "config.json");
+    config = load_either(loading, loading->folder, "config.json", "params.json");
     if (!config)
         return kr_fail_memory(loading->message);
     if (kr_file_is_folder(config) != 0)
@@ -265,17 +277,6 @@ static krait_status load_describe(kr_loading *loading, const kr_origin *origin)
                          &loading->arena, loading->message);
 }
 
-/* The file's vocabulary, unless tokens are bytes or there are none. */
-static krait_status load_tokens(kr_loading *loading)
-{
-    krait_model *model = loading->model;
-
-    if (strcmp(loading->package.format, "gguf") != 0 || model->bytes || model->vocabulary == 0)
-        return KRAIT_OK;
-    return kr_tokens_read(&model->tokens, loading->package.metadata, model->vocabulary, loading->what, &model->arena,
-                          loading->message);
-}
-
 /* ---- the listing -------------------------------------------------------------------------------- */
 
 static const char *load_keep(kr_loading *loading, const char *text, size_t length)
@@ -392,7 +393,7 @@ krait_status kr_load_begin(kr_loading *loading, const kr_origin *origin,
         (status = load_describe(loading, origin)) != KRAIT_OK ||
         (status = kr_build(loading)) != KRAIT_OK ||
         (status = kr_bind_shared(loading)) != KRAIT_OK ||
-        (status = load_tokens(loading)) != KRAIT_OK)
+        (status = kr_load_tokens(loading)) != KRAIT_OK)
         return status;
     return kr_plan(loading);
 }
@@ -405,6 +406,7 @@ void kr_load_end(kr_loading *loading, int keep)
         return;
     kr_arena_free(&loading->arena);
     kr_file_close(&loading->config_file, &model->memory);
+    kr_file_close(&loading->tokenizer_file, &model->memory);
     if (!keep)
         kr_model_free(model);
 }

@@ -1,4 +1,4 @@
-/* mamba.c - a Mamba-1 language model as a tree, whoever named its tensors. */
+/* mamba.c - a language model of Mamba-1 or Mamba-2 as a tree, whoever named its tensors. */
 #include "model/mamba.h"
 
 #include <string.h>
@@ -18,6 +18,8 @@ static const mamba_name mamba_names[] = {
     { "layers.{i}.mixer.dt_proj.bias", "backbone.layers.{i}.mixer.dt_proj.bias",     "blk.{i}.ssm_dt.bias" },
     { "layers.{i}.mixer.A",            "backbone.layers.{i}.mixer.A",                "blk.{i}.ssm_a" },
     { "layers.{i}.mixer.D",            "backbone.layers.{i}.mixer.D",                "blk.{i}.ssm_d" },
+    { "layers.{i}.mixer.dt_bias",      "backbone.layers.{i}.mixer.dt_bias",          "blk.{i}.ssm_dt.bias" },
+    { "layers.{i}.mixer.norm.weight",  "backbone.layers.{i}.mixer.norm.weight",      "blk.{i}.ssm_norm.weight" },
     { "layers.{i}.mixer.out_proj.weight", "backbone.layers.{i}.mixer.out_proj.weight", "blk.{i}.ssm_out.weight" },
     { "layers.{i}.mixer.out_proj.bias", "backbone.layers.{i}.mixer.out_proj.bias",   "blk.{i}.ssm_out.bias" },
     { "layers.{i}.norm.bias",          "backbone.layers.{i}.norm.bias",              NULL },
@@ -31,40 +33,61 @@ static const mamba_name mamba_names[] = {
 };
 
 /* Is there the tensor of that name, in layer 0 if it has one in each? */
-static int mamba_there(const kr_package *package, const char *foreign)
+static int mamba_there(const kr_mamba *m, const char *foreign)
 {
-    char        name[64];
-    const char *hole = strstr(foreign, "{i}");
-    size_t      length = hole ? (size_t)(hole - foreign) : strlen(foreign);
+    const char *prefix = kr_mamba_prefix(m->names), *hole = strstr(foreign, "{i}");
+    char        name[80];
+    size_t      length = strlen(prefix), before = hole ? (size_t)(hole - foreign) : strlen(foreign);
 
-    memcpy(name, foreign, length);
+    memcpy(name, prefix, length);
+    memcpy(name + length, foreign, before);
+    length += before;
     name[length] = '\0';
     if (hole) {
         name[length] = '0';
         strcpy(name + length + 1, hole + 3);
     }
-    return kr_package_find(package, name) != NULL;
+    return kr_package_find(m->package, name) != NULL;
+}
+
+const char *kr_mamba_prefix(kr_mamba_names names)
+{
+    return names == KR_MAMBA_MISTRAL ? "model." : "";
 }
 
 const char *kr_mamba_table(kr_mamba_names names)
 {
-    return names == KR_MAMBA_GGUF ? mamba_names[0].gguf
-         : names == KR_MAMBA_ORIGINAL ? "backbone.embedding.weight" : mamba_names[0].torch;
+    switch (names) {
+    case KR_MAMBA_GGUF:     return mamba_names[0].gguf;
+    case KR_MAMBA_ORIGINAL: return "backbone.embedding.weight";
+    case KR_MAMBA_MISTRAL:  return "model.backbone.embedding.weight";
+    default:                return mamba_names[0].torch;
+    }
 }
 
 static const char *mamba_foreign(const mamba_name *name, kr_mamba_names names)
 {
     if (name == mamba_names)
-        return kr_mamba_table(names);
+        return kr_mamba_table(names) + strlen(kr_mamba_prefix(names));
     return names == KR_MAMBA_GGUF ? name->gguf : name->torch;
+}
+
+/* Slots of a mixer that only one of the two kinds has. */
+static int mamba_is_of(const kr_mamba *m, const char *slot)
+{
+    if (strncmp(slot, "x_proj.", 7) == 0 || strncmp(slot, "dt_proj.", 8) == 0)
+        return m->second.heads == 0;
+    if (strcmp(slot, "dt_bias") == 0)
+        return m->second.heads > 0;
+    return strcmp(slot, "norm.weight") != 0 || m->second.norm_size > 0;
 }
 
 /* Biases of linear layers are written where there are any; those of LayerNorm are always there. */
 static int mamba_is_written(const kr_mamba *m, const char *slot, const char *foreign, int norm)
 {
-    if (!foreign || !strstr(slot, "bias"))
-        return foreign != NULL;
-    return norm ? m->layer_norm : mamba_there(m->package, foreign);
+    if (!foreign || !mamba_is_of(m, slot) || !strstr(slot, "bias"))
+        return foreign != NULL && mamba_is_of(m, slot);
+    return norm ? m->layer_norm : mamba_there(m, foreign);
 }
 
 /* "weights": every slot of the layer 'path' under its foreign name. */
@@ -83,6 +106,7 @@ static void mamba_write_weights(kr_writer *w, const kr_mamba *m, const char *pat
         kr_write(w, n++ ? ",\"" : "\"");
         kr_write(w, slot);
         kr_write(w, "\":\"");
+        kr_write(w, kr_mamba_prefix(m->names));
         kr_write(w, foreign);
         kr_write(w, "\"");
     }
@@ -125,8 +149,38 @@ static void mamba_write_norm(kr_writer *w, const kr_mamba *m, const char *name, 
     kr_write(w, "}}");
 }
 
+static void mamba_write_second(kr_writer *w, const kr_mamba *m)
+{
+    const kr_mamba2 *s = &m->second;
+
+    mamba_open(w, "mamba2", "mixer");
+    mamba_write_count(w, "heads", s->heads);
+    mamba_write_count(w, "head_dim", m->inner / s->heads);
+    mamba_write_count(w, "states", m->states);
+    mamba_write_count(w, "groups", s->groups);
+    mamba_write_count(w, "taps", m->taps);
+    if (s->norm_size > 0) {
+        mamba_write_count(w, "norm_size", s->norm_size);
+        mamba_write_number(w, "norm_eps", s->eps);
+        kr_write(w, s->before_gate ? "\"norm_before_gate\":true," : "");
+    } else {
+        kr_write(w, "\"norm\":\"none\",");
+    }
+    kr_write(w, s->channels ? "\"D\":\"channels\"," : "");
+    if (s->low > 0)
+        mamba_write_number(w, "dt_min", s->low);
+    if (s->high > 0)
+        mamba_write_number(w, "dt_max", s->high);
+    mamba_write_weights(w, m, "layers.{i}.mixer", 0);
+    kr_write(w, "}}");
+}
+
 static void mamba_write_mixer(kr_writer *w, const kr_mamba *m)
 {
+    if (m->second.heads > 0) {
+        mamba_write_second(w, m);
+        return;
+    }
     mamba_open(w, "mamba1", "mixer");
     mamba_write_count(w, "inner", m->inner);
     mamba_write_count(w, "states", m->states);
@@ -207,7 +261,8 @@ void kr_mamba_tree(kr_writer *w, const kr_mamba *m)
 
 krait_status kr_mamba_check_biases(kr_loading *loading, const kr_mamba *m)
 {
-    static const char *const slots[4] = { "in_proj.bias", "out_proj.bias", "conv1d.bias", "dt_proj.bias" };
+    const char *const slots[4] = { "in_proj.bias", "out_proj.bias", "conv1d.bias",
+                                   m->second.heads > 0 ? "dt_bias" : "dt_proj.bias" };
     static const char *const gguf_slots[4] = { "ssm_in.bias", "ssm_out.bias", "ssm_conv1d.bias", "ssm_dt.bias" };
     int wanted[4] = { 0, 0, 0, 1 }, gguf = m->names == KR_MAMBA_GGUF;
 
@@ -217,6 +272,7 @@ krait_status kr_mamba_check_biases(kr_loading *loading, const kr_mamba *m)
             int       there;
 
             kr_writer_start(&name, &loading->arena);
+            kr_write(&name, kr_mamba_prefix(m->names));
             kr_write(&name, gguf ? "blk." : "backbone.layers.");
             kr_write_unsigned(&name, i);
             kr_write(&name, gguf ? "." : ".mixer.");

@@ -370,7 +370,7 @@ TEST(families_original_layer_norm_and_mlp)
 TEST(families_original_refusals)
 {
     static const struct { const char *config; krait_status status; const char *text; } cases[] = {
-        { "{" ORIGINAL ", \"ssm_cfg\": {\"layer\": \"Mamba2\", \"d_state\": 4}}", KRAIT_ERR_UNSUPPORTED, "Mamba2" },
+        { "{" ORIGINAL ", \"ssm_cfg\": {\"layer\": \"Mamba3\", \"d_state\": 4}}", KRAIT_ERR_UNSUPPORTED, "Mamba3" },
         { "{" ORIGINAL ", \"ssm_cfg\": {\"layer\": 2}}", KRAIT_ERR_UNSUPPORTED, "layer" },
         { "{" ORIGINAL ", " CFG ", \"attn_layer_idx\": [1]}", KRAIT_ERR_UNSUPPORTED, "attn_layer_idx" },
         { "{" ORIGINAL ", \"ssm_cfg\": {\"d_state\": 4, \"dt_rank\": 2, \"headdim\": 4}}", KRAIT_ERR_UNSUPPORTED, "headdim" },

@@ -39,6 +39,14 @@ static const krait_tree krait_trees[] = {
       "table.weight 40 24;1.norm.weight 24;1.mixer.in_proj.weight 80 24;1.mixer.conv1d.weight 40 3;"
       "1.mixer.x_proj.weight 14 40;1.mixer.dt_proj.weight 40 4;1.mixer.A_log 40 5;1.mixer.D 40;"
       "1.mixer.out_proj.weight 24 40;last_norm.weight 24" },
+    { "mamba2", 0, 20, 0,                /* mamba2: groups, more states than a segment has, both places of the gate */
+      HEAD "{\"features\":20},\"tree\":{\"sequence\":[{\"residual\":{\"mamba2\":{\"name\":\"m\",\"heads\":4,"
+      "\"head_dim\":20,\"states\":70,\"groups\":2,\"norm_size\":40}}},{\"residual\":{\"mamba2\":{\"name\":\"n\","
+      "\"heads\":2,\"head_dim\":80,\"states\":5,\"taps\":2,\"D\":\"channels\",\"norm_before_gate\":true,"
+      "\"dt_max\":0.5}}},{\"linear\":{\"name\":\"last\",\"width\":9}}]}}",
+      "0.m.in_proj.weight 444 20;0.m.conv1d.weight 360 4;0.m.conv1d.bias 360;0.m.dt_bias 4;0.m.A_log 4;0.m.D 4;"
+      "0.m.norm.weight 80;0.m.out_proj.weight 20 80;1.n.in_proj.weight 332 20;1.n.in_proj.bias 332;1.n.conv1d.weight 170 2;"
+      "1.n.A_log 2;1.n.D 160;1.n.norm.weight 160;1.n.out_proj.weight 20 160;1.n.out_proj.bias 20;last.weight 9 20" },
     { "fading", 0, 12, 0,               /* no biases: states decay below 2^-100 over rows of zeros */
       HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"linear\":{\"width\":32,"
       "\"weights\":{\"weight\":{\"tensor\":\"first\",\"transpose\":true}}}},"
@@ -71,6 +79,13 @@ static const krait_tree krait_trees[] = {
       "first.weight 20 12;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;"
       "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.log_dt 18;3.b.kernel.log_A_real 18 5;"
       "3.b.kernel.A_imag 18 5;3.b.kernel.C 18 5 2;3.b.D 18;last.weight 7 18" },
+    { "facing", 0, 12, 0,               /* diagonal states from both ends, with two heads and as one float and two */
+      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"s4d\":{\"name\":\"a\",\"states\":7,\"copies\":3,\"channels\":2,"
+      "\"bidirectional\":true}},{\"linear\":{\"name\":\"mid\",\"width\":17}},{\"s4d\":{\"name\":\"b\",\"states\":3,"
+      "\"form\":\"minimal\",\"real\":\"softplus\",\"rate\":0.001,\"bidirectional\":true}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
+      "a.kernel.inv_dt 12;a.kernel.A_real 3 7;a.kernel.A_imag 3 7;a.kernel.C 4 12 7 2;a.D 2 12;mid.weight 17 24;"
+      "b.kernel.log_dt 17;b.kernel.log_A_real 17 3;b.kernel.A_imag 17 3;b.kernel.C 2 17 3 2;b.D 17;last.weight 7 17" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"

@@ -15,7 +15,7 @@
  *   A_log                         1.0    1.0
  *   .D                            0.5    1.0
  *   norm.weight, norm_f.weight    0.25   1.0
- *   dt_proj.bias                  1.0   -2.5
+ *   dt_proj.bias, mixer.dt_bias   1.0   -2.5
  *   conv1d.weight                 0.5    0
  *   .bias                         0.1    0
  *   embeddings.weight             1.0    0
@@ -86,7 +86,7 @@ static inline void kr_golden_range(const char *name, uint64_t inputs, float *sca
     } else if (kr_golden_ends(name, "norm.weight") || kr_golden_ends(name, "norm_f.weight")) {
         *scale = 0.25f;
         *offset = 1.0f;
-    } else if (kr_golden_ends(name, "dt_proj.bias")) {
+    } else if (kr_golden_ends(name, "dt_proj.bias") || kr_golden_ends(name, "mixer.dt_bias")) {
         *scale = 1.0f;
         *offset = -2.5f;
     } else if (kr_golden_ends(name, "conv1d.weight")) {

@@ -130,7 +130,7 @@ def value_range(name, shape):
             (("A_log",), 1.0, 1.0),
             ((".D",), 0.5, 1.0),
             (("norm.weight", "norm_f.weight"), 0.25, 1.0),
-            (("dt_proj.bias",), 1.0, -2.5),
+            (("dt_proj.bias", "mixer.dt_bias"), 1.0, -2.5),
             (("conv1d.weight",), 0.5, 0.0),
             ((".bias",), 0.1, 0.0),
             (("embeddings.weight",), 1.0, 0.0)):

@@ -484,6 +484,125 @@ static void check_liquid(const kr_kernels *k)
                 compare_turn(k, &random, states, rows, i % 2, i / 2 % 2, i < 4 ? LIQUID : LIQUID_ALONE);
 }
 
+/* ---- Mamba-2 ------------------------------------------------------------------------- */
+
+static void compare_pace(const kr_kernels *k, kr_random *random, size_t heads, int odd)
+{
+    size_t  rows = 3, stride = heads + 2, count = rows * heads;
+    float  *raw = floats(random, rows * stride, odd), *bias = floats(random, heads, odd), *a = floats(random, heads, odd);
+    float  *dt = floats(random, count, 0), *dt2 = copy_of(dt, count), *decay = copy_of(dt, count), *decay2 = copy_of(dt, count);
+    kr_pace p = { raw, stride, odd ? bias : NULL, a, 0.3f, heads % 2 ? 0.8f : kr_float_of(0x7f800000u), dt, decay, rows, heads };
+
+    k->pace(&p);
+    p.dt = dt2;
+    p.decay = decay2;
+    kr_kernels_plain.pace(&p);
+    test_note("%s: %zu heads", k->name, heads);
+    CHECK(equal(dt, dt2, count));
+    CHECK(equal(decay, decay2, count));
+    test_note("%s", "");
+    release(raw), release(bias), release(a), release(dt), release(dt2), release(decay), release(decay2);
+}
+
+/* Of a head's states the padding is nobody's. */
+static void compare_heads(const kr_kernels *k, kr_random *random, size_t width, size_t states, size_t rows, int odd)
+{
+    size_t    heads = 2, all = heads * width, padded = kr_pad16(width), memory = heads * padded * states;
+    size_t    stride = all + 3, bc_stride = 2 * states + 1, dt_stride = heads + 1;
+    kr_matrix layout = { NULL, width, states, KRAIT_F32 };
+    float    *x = floats(random, rows * stride, odd), *dt = floats(random, rows * dt_stride, odd);
+    float    *decay = floats(random, rows * dt_stride, odd), *bc = floats(random, rows * bc_stride, odd);
+    float    *d = floats(random, all, odd), *h = floats(random, memory, odd), *h2 = copy_of(h, memory);
+    float    *y = floats(random, rows * stride, 0), *y2 = copy_of(y, rows * stride);
+    kr_heads  p = { x, dt, decay, bc, bc + states, d, h, y, stride, dt_stride, bc_stride, stride, rows, heads, width, states };
+
+    for (size_t i = 0; rows == 1 && i < memory; i++)            /* what is flushed shows at its bound */
+        h[i] = h2[i] = kr_float_of(kr_bits_of(KR_TINY) - i % 2);
+    for (size_t i = 0; rows == 1 && i < all; i++)
+        x[i] = 0;
+    for (size_t i = 0; rows == 1 && i < heads; i++)
+        decay[i] = dt[i] = 1;
+    k->heads(&p);
+    p.h = h2;
+    p.y = y2;
+    kr_kernels_plain.heads(&p);
+    test_note("%s: heads of %zu channels, %zu states, %zu rows", k->name, width, states, rows);
+    CHECK(equal(y, y2, rows * stride));
+    for (size_t i = 0; i < heads * width * states; i++) {
+        size_t c = i / states % width, at = i / states / width * padded * states + kr_pack_index(&layout, c, i % states);
+
+        if (!CHECK(kr_canonical_bits(h[at]) == kr_canonical_bits(h2[at])))
+            break;
+    }
+    test_note("%s", "");
+    release(x), release(dt), release(decay), release(bc), release(d), release(h), release(h2), release(y), release(y2);
+}
+
+static void compare_fade(const kr_kernels *k, kr_random *random, size_t rows, int odd)
+{
+    size_t   count = rows * KR_CHUNK;
+    float   *products = floats(random, count, odd), *decay = floats(random, 2 * rows, odd);
+    float   *weights = floats(random, count, 0), *weights2 = copy_of(weights, count);
+    float   *since = floats(random, rows, 0), *since2 = copy_of(since, rows), *left = copy_of(since, rows);
+    float   *left2 = copy_of(since, rows);
+    kr_fade  p = { products, decay, 2, rows, weights, since, left };
+
+    k->fade(&p);
+    p.weights = weights2;
+    p.since = since2;
+    p.left = left2;
+    kr_kernels_plain.fade(&p);
+    test_note("%s: %zu rows of a chunk", k->name, rows);
+    CHECK(equal(weights, weights2, count));
+    CHECK(equal(since, since2, rows));
+    CHECK(equal(left, left2, rows));
+    test_note("%s", "");
+    release(products), release(decay), release(weights), release(weights2), release(since), release(since2);
+    release(left), release(left2);
+}
+
+static void compare_chunk(const kr_kernels *k, kr_random *random, size_t width, int odd)
+{
+    size_t   rows = 5, stride = width + 2, count = rows * stride;
+    float   *now = floats(random, rows * KR_CHUNK, odd), *before = floats(random, rows * KR_CHUNK, odd);
+    float   *since = floats(random, rows, odd), *x = floats(random, count, odd), *d = floats(random, width, odd);
+    float   *y = floats(random, count, 0), *y2 = copy_of(y, count), *w = copy_of(y, count), *w2 = copy_of(y, count);
+    kr_chunk p = { now, before, since, x, d, y, stride, stride, rows, width };
+
+    k->chunk(&p);
+    p.y = y2;
+    kr_kernels_plain.chunk(&p);
+    k->weigh(w, stride, x, stride, since, 1, rows, width);
+    kr_kernels_plain.weigh(w2, stride, x, stride, since, 1, rows, width);
+    test_note("%s: %zu channels of a chunk", k->name, width);
+    CHECK(equal(y, y2, count));
+    CHECK(equal(w, w2, count));
+    test_note("%s", "");
+    release(now), release(before), release(since), release(x), release(d), release(y), release(y2), release(w), release(w2);
+}
+
+static void check_heads(const kr_kernels *k)
+{
+    static const size_t states[] = { 1, 3, 8, 17, 63, 64, 65, 130 };
+    kr_random           random = kr_random_from(12);
+
+    for (size_t width = 1; width <= 150; width += width < 40 ? 3 : 17)
+        for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+            for (size_t rows = 1; rows <= 37; rows += 12)
+                compare_heads(k, &random, width, states[i], rows, (int)(width + i) % 2);
+    for (size_t n = 1; n <= KR_CHUNK; n++)
+        for (int odd = 0; odd < 2; odd++) {
+            compare_pace(k, &random, n, odd);
+            compare_fade(k, &random, n, odd);
+            compare_chunk(k, &random, n, odd);
+        }
+}
+
+TEST(kernels_heads_equal_plain)
+{
+    with_tables(check_heads);
+}
+
 TEST(kernels_turn_equals_plain)
 {
     with_tables(check_turn);

@@ -152,6 +152,62 @@ static void wrong_ranks(const kr_rank *p)
         spoil(p->x + 1);
 }
 
+static void wrong_pace(const kr_pace *p)
+{
+    kr_kernels_plain.pace(p);
+    if (p->bias)
+        spoil(p->dt + 1);
+}
+
+static void wrong_paced(const kr_pace *p)
+{
+    kr_kernels_plain.pace(p);
+    spoil(p->decay + 1);
+}
+
+static void wrong_heads(const kr_heads *p)
+{
+    kr_kernels_plain.heads(p);
+    spoil(p->y);
+}
+
+static void wrong_head_state(const kr_heads *p)
+{
+    kr_kernels_plain.heads(p);
+    spoil(p->h + 1);
+}
+
+static void wrong_fade(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->weights + KR_CHUNK);
+}
+
+static void wrong_since(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->since);
+}
+
+static void wrong_left(const kr_fade *p)
+{
+    kr_kernels_plain.fade(p);
+    spoil(p->left + 2);
+}
+
+static void wrong_chunk(const kr_chunk *p)
+{
+    kr_kernels_plain.chunk(p);
+    spoil(p->y + p->y_stride);
+}
+
+static void wrong_weigh(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
+                        size_t rows, size_t width)
+{
+    kr_kernels_plain.weigh(y, y_stride, x, x_stride, w, w_stride, rows, width);
+    spoil(y + 1);
+}
+
 static void wrong_spectrum(const kr_fourier *p)
 {
     kr_kernels_plain.fourier(p);
@@ -287,6 +343,15 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(rank, wrong_rank);
     MUST_FAIL(rank, wrong_rank_end);
     MUST_FAIL(rank, wrong_ranks);
+    MUST_FAIL(pace, wrong_pace);
+    MUST_FAIL(pace, wrong_paced);
+    MUST_FAIL(heads, wrong_heads);
+    MUST_FAIL(heads, wrong_head_state);
+    MUST_FAIL(fade, wrong_fade);
+    MUST_FAIL(fade, wrong_since);
+    MUST_FAIL(fade, wrong_left);
+    MUST_FAIL(chunk, wrong_chunk);
+    MUST_FAIL(weigh, wrong_weigh);
     MUST_FAIL(fourier, wrong_spectrum);
     MUST_FAIL(fourier, wrong_fourier);
     MUST_FAIL(liquid, wrong_liquid);

@@ -353,6 +353,7 @@ static const oracle_type types[] = {
     { "lru", lru_shape, lru_run, NULL },
     { "lssl", lssl_shape, lssl_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
+    { "mamba2", mamba2_shape, mamba2_run, NULL },
     { "normalize", same_width, normalize_run, NULL },
     { "outer", outer_shape, outer_run, NULL },
     { "over", chain_shape, NULL, over_make },

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ORACLE_OPTIONS = 12, ORACLE_WEIGHTS = 16, ORACLE_CHILDREN = 8, ORACLE_SLOTS = 8 };
+enum { ORACLE_OPTIONS = 20, ORACLE_WEIGHTS = 16, ORACLE_CHILDREN = 8, ORACLE_SLOTS = 8 };
 enum { ORACLE_TEXT = 64, ORACLE_VALUE = 160 };
 
 /* A value, and the error that float32 is expected to have in it. */

@@ -303,7 +303,8 @@ static int needs_whole(const layer *l)
 {
     static const char *const types[] = { "insert", "permute", "position", "reverse", NULL };
 
-    return is_one_of(l, types) || option_is(l, "merge", "append") || option_is(l, "kind", "token");
+    return is_one_of(l, types) || option_is(l, "merge", "append") || option_is(l, "kind", "token") ||
+           option_is(l, "bidirectional", "true");
 }
 
 static int needs_dt(const layer *l)

@@ -18,7 +18,10 @@ static void want_initial(layer *l, size_t states)
 
 /* ---- parameters ------------------------------------------------------------------------ */
 
-/* Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for. */
+/*
+ * Words that krait does not know: slow has small steps, far slower ones than a float's digits allow for; what is
+ * fading is soon forgotten.
+ */
 void s5_shape(layer *l)
 {
     size_t p = size_option(l, "states", 0), slow = oracle_option_text(l, "slow") != NULL;
@@ -43,7 +46,7 @@ void s5_shape(layer *l)
 void lru_shape(layer *l)
 {
     size_t n = size_option(l, "states", 0);
-    double slow = oracle_option_text(l, "slow") ? -5 : 0;
+    double slow = oracle_option_text(l, "slow") ? -5 : oracle_option_text(l, "fading") ? 2.5 : 0;
 
     l->out = l->in;
     want(l, "nu_log", -3 + slow, 0.5 + slow, n, 0, 0);

@@ -94,6 +94,8 @@ void same_width(layer *l);
 void append_rows(oracle_rows *a, const oracle_rows *b);
 
 /* oracle_scan.c */
+void convolve(const weight *w, const weight *bias, size_t taps, size_t count, const number *x, size_t x_stride,
+              size_t channels, number *y);
 void conv_shape(layer *l);
 void conv_run(const layer *l, const oracle_rows *in, number *out);
 void mamba1_shape(layer *l);
@@ -101,6 +103,9 @@ void mamba1_run(const layer *l, const oracle_rows *in, number *out);
 void selective_scan_shape(layer *l);
 void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 
+/* oracle_mamba2.c */
+void mamba2_shape(layer *l);
+void mamba2_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_s4.c, oracle_s4d.c */
 /* What a parameter stands for, by the function that option 'name' says. */
 double through(const layer *l, const char *name, const char *fallback, double x);

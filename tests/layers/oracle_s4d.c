@@ -44,7 +44,8 @@ static const char *slot(const layer *l, enum slots which)
 /* DSS: no conjugates, Lambda for all channels, steps of their own for its parts. */
 static void dss_shape(layer *l)
 {
-    size_t      n = s4d_states(l), heads = size_option(l, "channels", 1), shape[4] = { heads, l->in, n, 2 };
+    size_t      n = s4d_states(l), outs = size_option(l, "channels", 1), heads = outs * (option_is(l, "bidirectional", "true") ? 2 : 1);
+    size_t      shape[4] = { heads, l->in, n, 2 };
     const char *version = oracle_option_text(l, "version");
     double      slow = oracle_option_text(l, "slow") ? 5 : 0;
     weight     *c;
@@ -62,15 +63,17 @@ static void dss_shape(layer *l)
     memcpy(c->shape, shape, sizeof shape);
     c->dimensions = 4;
     if (!oracle_option_text(l, "no_d"))
-        want(l, "D", -1, 1, heads, l->in, 0);
+        want(l, "D", -1, 1, outs, l->in, 0);
 }
 
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
-    size_t rows = s4d_rows(l), parts = option_is(l, "is_real", "true") ? 1 : 2;
+    size_t rows = s4d_rows(l), both = option_is(l, "bidirectional", "true") ? 2 : 1;
+    size_t parts = option_is(l, "is_real", "true") ? 1 : 2;
     int    tied = !option_is(l, "tied", "false"), h3 = option_is(l, "form", "h3");
-    double slow = oracle_option_text(l, "slow") ? 5 : 0;        /* a next to the unit circle */
+    /* a next to the unit circle; or so far from it that a state is soon forgotten */
+    double slow = oracle_option_text(l, "slow") ? 5 : oracle_option_text(l, "fading") ? -3 : 0;
     double least = option_is(l, "real", "none") ? 0.05 : -1.5;  /* nothing grows */
     weight *c;
 
@@ -83,9 +86,9 @@ void s4d_shape(layer *l)
     want(l, slot(l, REAL), least, 0.5, copies, n, 0);
     if (parts == 2)
         want(l, slot(l, IMAG), -2, 6, copies, n, 0);
-    want(l, slot(l, READ), -1, 1, heads * rows, n, parts);
+    want(l, slot(l, READ), -1, 1, both * heads * rows, n, parts);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = parts;
+    c->shape[0] = both * heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = parts;
     c->dimensions = 4;
     if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
         want(l, slot(l, ENTER), -1, 1, copies, n, parts);
@@ -249,6 +252,35 @@ static held held_at(const pole *p, const number *u, size_t stride, size_t t, con
     return h;
 }
 
+/* out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step... */
+static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, size_t count, number *out,
+                       size_t next, ptrdiff_t step, held *h)
+{
+    for (size_t n = 0; n < s4d_states(l); n++) {
+        pole p = option_is(l, "form", "dss") ? dss_pole_of(l, from, n) : pole_of(l, from, n);
+
+        for (size_t t = 0; t < count; t++) {
+            number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
+            double  size = hypot(p.re, p.im);
+
+            h[t] = held_at(&p, u, stride, t, h);
+            add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+        }
+    }
+}
+
+/* The rows behind each row, from the last on, with the second half of C. */
+static void add_later(const layer *l, size_t k, const oracle_rows *in, number *out, held *h)
+{
+    number *turned = calloc(in->count + 1, sizeof *turned);
+
+    for (size_t t = 0; t < in->count; t++)
+        turned[t] = in->x[(in->count - 1 - t) * l->in + k % l->in];
+    add_states(l, k, l->out + k, turned, 1, in->count - 1, out, in->count - 2, -1, h);
+    free(turned);
+}
+
 void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
@@ -258,18 +290,9 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
         for (size_t t = 0; t < in->count; t++)
             out[t * l->out + k] = d ? times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
                                             in->x[t * l->in + k % l->in]) : exact(0);
-        for (size_t n = 0; n < s4d_states(l); n++) {
-            pole p = option_is(l, "form", "dss") ? dss_pole_of(l, k, n) : pole_of(l, k, n);
-
-            for (size_t t = 0; t < in->count; t++) {
-                number *y = &out[t * l->out + k];
-                double  size = hypot(p.re, p.im);
-
-                h[t] = held_at(&p, in->x + k % l->in, l->in, t, h);
-                add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-                add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-            }
-        }
+        add_states(l, k, k, in->x + k % l->in, l->in, in->count, out, 0, 1, h);
+        if (option_is(l, "bidirectional", "true") && in->count > 1)
+            add_later(l, k, in, out, h);
     }
     free(h);
 }

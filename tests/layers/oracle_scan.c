@@ -4,7 +4,7 @@
 /* ---- conv ---------------------------------------------------------------------------- */
 
 /* y[t] = bias + sum over k of w[k] x[t - (taps - 1) + k], nothing before the first row */
-static void convolve(const weight *w, const weight *bias, size_t taps, size_t count,
+void convolve(const weight *w, const weight *bias, size_t taps, size_t count,
                      const number *x, size_t x_stride, size_t channels, number *y)
 {
     for (size_t t = 0; t < count; t++)

@@ -138,6 +138,21 @@ static flow write_mamba1(writer *w, flow in)
     return with_width(in, project ? in.width : inner);
 }
 
+static flow write_mamba2(writer *w, flow in)
+{
+    size_t groups = 1 + below(w, 3), heads = groups * (1 + below(w, 2)), width = 1 + below(w, 9);
+    int    normed = one_in(w, 2) && heads / groups * width > 3;         /* of few numbers it is next to their signs */
+
+    put(w, "mamba2(heads=%zu head_dim=%zu states=%zu groups=%zu taps=%zu", heads, width, 1 + below(w, 6), groups,
+        1 + below(w, 4));
+    put(w, "%s%s%s%s", normed ? "" : " norm=none", word_if(w, " norm_before_gate=true"), word_if(w, " D=channels"),
+        word_if(w, " dt_min=0.01 dt_max=0.5"));
+    if (normed && one_in(w, 2))
+        put(w, " norm_size=%zu%s", heads / groups * width, word_if(w, " lines"));
+    put(w, "%s%s%s%s%s)", word_if(w, " init_states=true"), word_if(w, " plain_a"), word_if(w, " no_dt_bias"), word_if(w, " conv_bias"), word_if(w, " bias"));
+    return in;
+}
+
 /* Without softplus dt comes from a function that is never below zero. */
 static flow write_selective_scan(writer *w, flow in)
 {
@@ -193,7 +208,7 @@ static flow write_h3(writer *w, flow in)
 }
 
 /* One width in, perhaps several times as much out. */
-static flow write_s4d(writer *w, flow in)
+static flow write_s4d(writer *w, flow in, int whole)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
@@ -204,7 +219,7 @@ static flow write_s4d(writer *w, flow in)
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
-    put(w, "%s", one_in(w, 3) ? " initial" : "");
+    put(w, "%s", whole && one_in(w, 3) ? " bidirectional=true" : one_in(w, 3) ? " initial" : "");
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
@@ -281,11 +296,11 @@ flow write_along(writer *w, flow in, place p)
         put(w, "conv(taps=%zu%s)", 1 + below(w, 5), word_if(w, " bias"));
         return in;
     case 2:
-        return one_in(w, 3) ? write_turning(w, in) : write_mamba1(w, in);
+        return one_in(w, 3) ? write_turning(w, in) : one_in(w, 2) ? write_mamba2(w, in) : write_mamba1(w, in);
     case 3:
         if (one_in(w, 3))
             return one_in(w, 3) ? write_h3(w, in) : one_in(w, 3) ? write_lssl(w, in) : write_s4(w, in);
-        return one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        return one_in(w, 2) ? write_s4d(w, in, p.whole) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

@@ -19,11 +19,15 @@ from safetensors.numpy import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
 import make_mamba  # noqa: E402
+import make_mamba2  # noqa: E402
 
 CONFIG = dict(model_type="mamba", vocab_size=40, hidden_size=32, intermediate_size=64, state_size=5, conv_kernel=4,
               time_step_rank=3, num_hidden_layers=2, use_bias=True, use_conv_bias=True, tie_word_embeddings=False,
               layer_norm_epsilon=1e-5)
 FALCON = dict(CONFIG, model_type="falcon_mamba", mixer_rms_eps=1e-5, use_bias=False)
+SECOND = dict(model_type="mamba2", vocab_size=40, hidden_size=32, expand=2, num_heads=4, head_dim=16, state_size=24,
+              n_groups=2, conv_kernel=4, num_hidden_layers=2, use_bias=False, use_conv_bias=True, tie_word_embeddings=False,
+              layer_norm_epsilon=1e-5, time_step_limit=[0.0, float("inf")])
 SEED, STEPS = 21, 30
 TOLERANCE = 2e-6                    # of the largest output, as tests/layers/test_golden.c has it
 GGUF_NAMES = {"embeddings.weight": "token_embd.weight", "norm_f.weight": "output_norm.weight"}
@@ -168,6 +172,72 @@ def check_gguf_written_by_krait(krait, folder):
     check("krait convert says dt_b_c_rms", field is not None and field.contents() is True)
 
 
+def second_tensor(name, tensor):
+    """Name and numbers of a tensor of Mamba-2 as llama.cpp's converter writes them."""
+    rest = name.removeprefix("backbone.")
+    plain = {"lm_head.weight": "output.weight", "embeddings.weight": "token_embd.weight", "norm_f.weight": "output_norm.weight"}
+    if rest in plain:
+        return plain[rest], tensor
+    layer, slot = rest.removeprefix("layers.").split(".", 1)
+    names = {"norm.weight": "attn_norm.weight", "mixer.in_proj.weight": "ssm_in.weight",
+             "mixer.conv1d.weight": "ssm_conv1d.weight", "mixer.conv1d.bias": "ssm_conv1d.bias",
+             "mixer.dt_bias": "ssm_dt.bias", "mixer.A_log": "ssm_a", "mixer.D": "ssm_d", "mixer.norm.weight": "ssm_norm.weight",
+             "mixer.out_proj.weight": "ssm_out.weight"}
+    if slot.endswith("A_log"):
+        tensor = -np.exp(tensor)
+    if slot in ("mixer.A_log", "mixer.D"):
+        tensor = tensor.reshape(-1, 1)
+    if slot == "mixer.norm.weight":
+        tensor = tensor.reshape(SECOND["n_groups"], -1)
+    return f"blk.{layer}.{names[slot]}", tensor.reshape(tensor.shape[0], -1) if slot.endswith("conv1d.weight") else tensor
+
+
+def check_mamba2(krait, folder):
+    """GGUF's mamba2 from the package, and what krait writes as the package reads it: names, shapes, numbers, keys."""
+    sizes = make_mamba2.sizes(SECOND)
+    weights = {name: make_mamba.generate_tensor(name, SEED, shape)
+               for name, shape in make_mamba2.tensor_shapes(sizes).items()}
+    tensors = dict(second_tensor(name, tensor) for name, tensor in weights.items())
+    ids = make_mamba.generate_ids(SEED, SECOND["vocab_size"], STEPS)
+    expected = make_mamba2.run_float64(sizes, weights, ids)
+    path = folder / "mamba2.gguf"
+    writer = gguf.GGUFWriter(str(path), "mamba2")
+    writer.add_context_length(2 ** 20)
+    writer.add_embedding_length(SECOND["hidden_size"])
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_block_count(SECOND["num_hidden_layers"])
+    writer.add_ssm_conv_kernel(SECOND["conv_kernel"])
+    writer.add_ssm_inner_size(64)
+    writer.add_ssm_state_size(SECOND["state_size"])
+    writer.add_ssm_time_step_rank(SECOND["num_heads"])
+    writer.add_ssm_group_count(SECOND["n_groups"])
+    writer.add_layer_norm_rms_eps(SECOND["layer_norm_epsilon"])
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    check("mamba2.gguf of the package gguf", close(run(krait, path, folder, ids), expected))
+
+    place, written = folder / "second", folder / "second.gguf"
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(SECOND))
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    check("a folder of mamba2", close(run(krait, place, folder, ids), expected))
+    subprocess.run([krait, "convert", "--quiet", str(place), str(written)], check=True)
+    found = {tensor.name: (list(tensor.shape), gguf.quants.dequantize(tensor.data, tensor.tensor_type))
+             for tensor in gguf.GGUFReader(str(written)).tensors}
+    check("names and shapes of krait convert", found.keys() == tensors.keys() and
+          all(found[name][0] == list(reversed(tensor.shape)) for name, tensor in tensors.items()))
+    check("its numbers", all(np.abs(found[name][1].reshape(tensor.shape) - tensor).max() <=
+                             1e-6 * name.endswith("ssm_a") * np.abs(tensor).max() for name, tensor in tensors.items()))
+    before, after = gguf.GGUFReader(str(path)).fields, gguf.GGUFReader(str(written)).fields
+    keys = [key for key in before if key.startswith("mamba2.")]
+    check("its keys", len(keys) > 9 and all(key in after and after[key].contents() == before[key].contents() for key in keys))
+
+
 def check_safetensors(krait, folder):
     """A folder, whole and in pieces; and a tree of krait's own in the metadata of a file."""
     weights = make_mamba.generate_weights(CONFIG, SEED)
@@ -233,7 +303,8 @@ def main():
     krait = str(Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in (check_gguf_written_by_python, check_gguf_written_by_krait, check_safetensors, check_pickle):
+        for part in (check_gguf_written_by_python, check_gguf_written_by_krait, check_mamba2, check_safetensors,
+                     check_pickle):
             try:
                 part(krait, folder)
             except (ValueError, IndexError, KeyError, subprocess.CalledProcessError) as error:
