@@ -113,6 +113,8 @@ static void check_mode(const subject *s, int32_t mode)
         c = call_made(&l, &length, STEPS, s->most);
         input = call_input(&l, &c, &length, STEPS);
         input.mode = mode;
+        if (mode == KRAIT_CONVOLUTION && stream == 0)
+            input.dt = NULL;            /* its intervals are ones */
         output.rows = c.out;
         output.capacity = s->most * s->out;
         fill_scratch(&l);
