@@ -183,33 +183,6 @@ typedef struct kr_turn {
     size_t       rows, states;
 } kr_turn;
 
-/*
- * One block of a convolution of 16 channels: y[t] = sum over s < length of k[s] x[t - s], for the rows of the
- * block; of those before it 'length' are looked at.  'spectrum' is what this function leaves in 'work' for k as
- * the rows before and none behind.
- *
- * Real numbers: rows t and t + length of [before, x] are the two parts of one complex number, turned by an angle
- * of pi t / (2 length), and 'length' of these are transformed: at odd frequencies products of spectra are products of
- * polynomials modulo z^(2 length) + 1, and what wraps round falls on the rows before.  Pairs: complex rows, 16 real
- * parts and 16 imaginary ones (or 'channels' of each), in 2 length numbers, modulo z^(2 length) - 1.
- */
-typedef struct kr_fourier {
-    const float *twiddles;      /* scan/fft.h */
-    const float *angles;        /* [length] every angle_step: cosine, sine; pairs: not looked at */
-    size_t       angle_step;
-    size_t       length;        /* a power of 2 */
-    int          pairs;
-    size_t       channels;      /* up to 16; what work and spectrum hold is 16 wide */
-    const float *before;        /* [length] rows, or NULL: zeros */
-    const float *x;             /* [rows], rows up to length; zeros behind them */
-    size_t       x_stride, rows;
-    float       *work;          /* [length][2][16]; pairs: [2 length][2][16] */
-    const float *spectrum;      /* as work; NULL: that of the rows, over the transform's length, stays in work */
-    float       *y;             /* [rows] */
-    size_t       y_stride;
-    int          add;           /* y += */
-} kr_fourier;
-
 /* What the input of a row is worth: held since the row before, bilinear, or the same whatever the time. */
 enum { KR_HOLD, KR_BILINEAR, KR_IMPULSE };
 
@@ -247,6 +220,33 @@ typedef struct kr_diagonal_timed {
     float         *y;           /* not x; NULL: h alone */
     size_t         y_stride, rows, channels, states;
 } kr_diagonal_timed;
+
+/*
+ * One block of a convolution of 16 channels: y[t] = sum over s < length of k[s] x[t - s], for the rows of the
+ * block; of those before it 'length' are looked at.  'spectrum' is what this function leaves in 'work' for k as
+ * the rows before and none behind.
+ *
+ * Real numbers: rows t and t + length of [before, x] are the two parts of one complex number, turned by an angle
+ * of pi t / (2 length), and 'length' of these are transformed: at odd frequencies products of spectra are products of
+ * polynomials modulo z^(2 length) + 1, and what wraps round falls on the rows before.  Pairs: complex rows, 16 real
+ * parts and 16 imaginary ones (or 'channels' of each), in 2 length numbers, modulo z^(2 length) - 1.
+ */
+typedef struct kr_fourier {
+    const float *twiddles;      /* scan/fft.h */
+    const float *angles;        /* [length] every angle_step: cosine, sine; pairs: not looked at */
+    size_t       angle_step;
+    size_t       length;        /* a power of 2 */
+    int          pairs;
+    size_t       channels;      /* up to 16; what work and spectrum hold is 16 wide */
+    const float *before;        /* [length] rows, or NULL: zeros */
+    const float *x;             /* [rows], rows up to length; zeros behind them */
+    size_t       x_stride, rows;
+    float       *work;          /* [length][2][16]; pairs: [2 length][2][16] */
+    const float *spectrum;      /* as work; NULL: that of the rows, over the transform's length, stays in work */
+    float       *y;             /* [rows] */
+    size_t       y_stride;
+    int          add;           /* y += */
+} kr_fourier;
 
 enum {
     KR_SILU, KR_SIGMOID, KR_SOFTPLUS, KR_RELU, KR_TANH, KR_GELU, KR_GELU_TANH,
@@ -294,13 +294,13 @@ typedef struct kr_kernels {
     /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
     void (*turn)(const kr_turn *p);
+    void (*discretize)(const kr_discretize *p);
+    void (*turn_timed)(const kr_turn_timed *p);
+    void (*diagonal_timed)(const kr_diagonal_timed *p);
     void (*rank)(const kr_rank *p);
     void (*fourier)(const kr_fourier *p);
     /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */
     void (*liquid)(const kr_turn *p, int alone);
-    void (*discretize)(const kr_discretize *p);
-    void (*turn_timed)(const kr_turn_timed *p);
-    void (*diagonal_timed)(const kr_diagonal_timed *p);
     /* y = x / sqrt(mean(x^2) + eps) * w, for dense rows; w: [width] or NULL; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t rows, size_t width);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b, for dense rows; w, b: [width] or NULL. */

@@ -218,12 +218,12 @@ static uint64_t selftest_heads(const kr_kernels *k, uint64_t hash)
     return hash;
 }
 
-/* The small parts of the matrix form; what is left of the first row falls below the bound. */
+/* The small parts of the matrix form; next to 1, and in the end below the bound of the flush. */
 static uint64_t selftest_chunk(const kr_kernels *k, uint64_t hash)
 {
     enum { WIDTH = 18 };
     float    products[ST_ROWS * KR_CHUNK], weights[ST_ROWS * KR_CHUNK], before[ST_ROWS * KR_CHUNK];
-    float    decay[ST_ROWS] = { 0.5f, 0x1.8p-60f, 0x1.8p-42f }, since[ST_ROWS], left[ST_ROWS];
+    float    decay[ST_ROWS] = { 0.9f, 0.8f, 0x1.8p-101f }, since[ST_ROWS], left[ST_ROWS];
     float    x[ST_ROWS * WIDTH], d[WIDTH], y[ST_ROWS * WIDTH];
     kr_fade  fade = { products, decay, 1, ST_ROWS, weights, since, left };
     kr_chunk chunk = { products, before, since, x, d, y, WIDTH, WIDTH, ST_ROWS, WIDTH };
@@ -434,11 +434,11 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
+    hash = selftest_times(kernels, hash);
     hash = selftest_ranks(kernels, hash);
     hash = selftest_heads(kernels, hash);
     hash = selftest_chunk(kernels, hash);
     hash = selftest_fourier(kernels, hash);
-    hash = selftest_times(kernels, hash);
     for (int i = -9; i < 9; i++)
         hash = kr_hash_word(hash, kr_bits_of_double(kr_exp((double)i * 0.7310585786300049)));
     return hash;

@@ -40,8 +40,8 @@ int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
     p->a = kr_carve_floats(carve, count, 1);
     p->power = kr_carve_floats(carve, count, 1);
     p->start = kr_carve_floats(carve, kr_pad16(p->states), 2);
-    p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     p->z = kr_carve_bytes(carve, count, sizeof *p->z);
+    p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     lti_take_matrix(&p->b, 2 * p->states, width, carve);
     lti_take_matrix(&p->c, width, 2 * p->states, carve);
     if (!carve->base || carve->broken)
@@ -345,7 +345,8 @@ void kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, k
     size_t  rows = kr_rows_count(in);
     lti_job job = lti_take(layer, rows, context->tasks.most, &context->scratch);
     size_t  wide = 2 * job.p->states;
-    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid;
+    /* The caller gives no dt with this mode, but a pool before this layer may. */
+    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid && !(in->dt && layer->uses_time);
 
     if (rows == 0)
         return;

@@ -11,8 +11,8 @@
  *
  * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
- * b = 1; all this in double, beforehand.  A row's own dt multiplies dt, and its u is then
- * multiplied by what its b is of that of a row whose own is 1.  With several heads C and D have a row for each and y comes head by
+ * b = 1; all this in double, beforehand.  A row's own dt multiplies dt, and its u is then multiplied
+ * by what its b is of that of a row whose own is 1.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
  *
  * Bidirectional: C has rows for as many heads again, which read states that run from the last row to the first, and
@@ -47,11 +47,11 @@ typedef struct s4d {
     const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
+    double      *z;             /* as kr_timed's */
+    int          rule;
     float       *back, *none;   /* bidirectional: of the second heads, their c and d, which is 0 */
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     float       *skip;          /* d for all channels, or NULL: d is */
-    double      *z;             /* as kr_timed's */
-    int          rule;
     int          precise;
 } s4d;
 
@@ -232,12 +232,12 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
     p->start = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->z = kr_carve_bytes(carve, numbers, 4 * p->states * sizeof *p->z);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     p->back = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 2 * p->states);
     p->none = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 1);
     if (p->tile > 1)
         p->skip = kr_carve_floats(carve, numbers, 1);
-    p->z = kr_carve_bytes(carve, numbers, 4 * p->states * sizeof *p->z);
     if (!carve->base)
         return;
     if (p->bidirectional) {
@@ -263,9 +263,9 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
             s4d_pole pole = s4d_pole_of(layer, c, n);
 
             s4d_put(p, c, n, pole);
+            kr_timed_put(p->z, c, n, p->states, p->rule, pole.z);
             if (p->bidirectional)
                 s4d_put_back(p, c, n, s4d_pole_of(layer, channels + c, n));
-            kr_timed_put(p->z, c, n, p->states, p->rule, pole.z);
             if (p->initial)
                 s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
         }
@@ -423,6 +423,12 @@ static void s4d_timed_episode(const s4d_job *run, const kr_share *share, kr_time
         kr_timed_scan(&timed, to - from, h, &run->context->tasks, &run->room.timed);
 }
 
+/* Do rows have times that count? */
+static int s4d_is_timed(const s4d_job *run)
+{
+    return run->in->dt && run->layer->uses_time;
+}
+
 static void s4d_lanes(const s4d_job *run, const kr_share *share, kr_timed_sets *sets)
 {
     const kr_rows *in = run->in;
@@ -437,8 +443,8 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share, kr_timed_sets *
             if (in->reset && in->reset[from])
                 kr_layer_begin(run->layer, memory, run->memory + share->from * numbers,
                                kr_pad16(share->to - share->from) * numbers);
-            if (in->dt && run->layer->uses_time && !kr_timed_steady(in->dt + from, to - from))
-                s4d_timed_episode(run, share, sets, memory, from, to);
+            if (s4d_is_timed(run) && !kr_timed_steady(in->dt + from, to - from))
+                s4d_timed_episode(run, share, sets, memory + run->memory, from, to);
             else
                 s4d_episode(run, share, memory + run->memory, from, to);
         }
@@ -450,7 +456,7 @@ static void s4d_task(void *argument, size_t task)
     const s4d_job *run = argument;
     kr_share       share = kr_share_of(&run->shares, task, run->in->lanes, run->layer->out_width), panel = share;
 
-    if (!run->in->dt || !run->layer->uses_time) {
+    if (!s4d_is_timed(run)) {
         s4d_lanes(run, &share, NULL);
         return;
     }
@@ -474,7 +480,7 @@ static void s4d_direction(s4d_job *job)
 {
     size_t used = job->context->scratch.used;
 
-    if (job->context->mode == KRAIT_CONVOLUTION)
+    if (job->context->mode == KRAIT_CONVOLUTION && !s4d_is_timed(job))   /* pool may bring times */
         s4d_convolve(job);
     else if (job->context->mode == KRAIT_SCAN)
         s4d_lanes(job, &(kr_share){ 0, job->in->lanes, 0, job->layer->out_width }, NULL);
@@ -514,9 +520,8 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 {
     const s4d *p = layer->params;
     size_t     rows = kr_rows_count(in), width = layer->out_width;
-    s4d_room   room = s4d_take(layer, rows, context->tasks.most, &context->scratch);
-    s4d_job    job = { layer, context, in, room, in->data, out->data, p->read, p->skip ? p->skip : p->d, 0,
-                       (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
+    s4d_job    job = { layer, context, in, s4d_take(layer, rows, context->tasks.most, &context->scratch), in->data, out->data, p->read,
+                       p->skip ? p->skip : p->d, 0, (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
 
     job.shares = kr_shares_for(&context->tasks, job.work, in->lanes, width);
     if (p->heads > 1) {

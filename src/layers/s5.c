@@ -22,8 +22,8 @@
 #define S5_CLIPPED (-1e-4)
 #define S5_PI      3.14159265358979323846
 
-enum { S5_ALL, S5_FIRST, S5_SECOND };
 enum { S5_ZOH, S5_BILINEAR, S5_DIRAC, S5_ASYNC };
+enum { S5_ALL, S5_FIRST, S5_SECOND };
 
 typedef struct s5 {
     kr_lti       lti;
@@ -38,9 +38,9 @@ typedef struct s5 {
     const float *c;             /* [width][states][2], or twice as many columns */
 } s5;
 
+static const char *const s5_discretizations[] = { "zoh", "bilinear", "dirac", "async", NULL };
 static const char *const s5_lambdas[] = { "parts", "pairs", NULL };
 static const char *const s5_halves[] = { "none", "first", "second", NULL };
-static const char *const s5_discretizations[] = { "zoh", "bilinear", "dirac", "async", NULL };
 
 static const kr_option s5_options[] = {
     { "states",         KR_COUNT,  KR_AT(s5, lti.states),     1, KR_MOST_STATES, KR_REQUIRED, NULL },
@@ -74,15 +74,6 @@ static void s5_weights(const kr_layer *layer, kr_wants *wants)
     kr_lti_want_initial(wants, KR_AT(s5, lti.initial), states);
 }
 
-/* What the input turns has no a that a time could say, and a power of b B is no multiple of that of another time. */
-static krait_status s5_shape(kr_layer *layer, krait_message *message)
-{
-    const s5 *p = layer->params;
-
-    layer->uses_time = !p->lti.liquid && p->degree == 1;
-    return kr_lti_shape(layer, message);
-}
-
 static kr_complex s5_lambda(const s5 *p, size_t state)
 {
     const float *pair = p->lambda + 2 * state;
@@ -91,6 +82,15 @@ static kr_complex s5_lambda(const s5 *p, size_t state)
     if (p->clip && re > S5_CLIPPED)
         re = S5_CLIPPED;
     return kr_complex_of(re, (double)(p->pairs ? pair[1] : p->lambda_im[state]));
+}
+
+/* Powers of B are no input's worth, and liquid rows have no kernel with a time of their own. */
+static krait_status s5_shape(kr_layer *layer, krait_message *message)
+{
+    const s5 *p = layer->params;
+
+    layer->uses_time = p->degree == 1 && !p->lti.liquid;
+    return kr_lti_shape(layer, message);
 }
 
 /* Lambda dt, a, and what B is multiplied with. */

@@ -1,7 +1,7 @@
 /*
  * oracle_lti.c - s5 and lru: the recurrence multiplied out, y[t] = Re(sum over s <= t of C a^(t - s) B u[s]) + D u[t],
- * with a as modulus and angle; where rows have a time between them, the product of the a's of rows s + 1 to t.  A
- * liquid one row by row.
+ * with a as modulus and angle, where rows have a time between them the product of the a's of rows s + 1 to t; a liquid
+ * one row by row.
  */
 #include "layers/oracle_parts.h"
 
@@ -161,8 +161,8 @@ static void add_turned(double size, double angle, size_t n, const number v[2], n
     add_to(im, times(a_im, v[0]));
 }
 
-/* x[t] = sum over s <= t of (the product of the a's of rows s + 1 to t) v[s], and of the start after all rows */
-static void multiplied_out(const pole *p, const number *v, const number *start, size_t t, number *re, number *im)
+/* x[t] = sum over s <= t of a^(t - s) v[s] + a^(t + 1) start; p: of every row */
+static void multiplied_out(const pole *p, const number *v, size_t t, const number *start, number *re, number *im)
 {
     double size = 1, angle = 0;
 
@@ -171,7 +171,8 @@ static void multiplied_out(const pole *p, const number *v, const number *start, 
         add_turned(size, angle, t - s, v + 2 * s, re, im);
         size *= p[s].modulus, angle += p[s].angle;
     }
-    add_turned(size, angle, t + 1, start, re, im);
+    if (start)
+        add_turned(size, angle, t + 1, start, re, im);
 }
 
 /* x = (a + v) x + v */
@@ -199,19 +200,17 @@ static void add_state(const layer *l, pole (*pole_of)(const layer *, size_t, dou
     size_t        columns = size_option(l, "states", 0) * (halves ? 2 : 1);
     size_t        column = i + (option_is(l, "half", "second") ? columns / 2 : 0);
     number       *v = room(2 * in->count), start[2];
+    pole         *p = calloc(in->count + 1, sizeof *p);
     number        re = start[0] = exact(initial ? initial->data[2 * i] : 0);
     number        im = start[1] = exact(initial ? initial->data[2 * i + 1] : 0);
 
-    pole         *p = calloc(in->count + 1, sizeof *p);
-    int           untimed = liquid || option(l, "degree", 1) > 1;
-
     for (size_t t = 0; t < in->count; t++) {
-        p[t] = pole_of(l, i, untimed ? 1 : in->dt[t]);
+        p[t] = pole_of(l, i, liquid || option(l, "degree", 1) > 1 ? 1 : in->dt[t]);
         drive(l, &p[t], in, t, i, &v[2 * t], &v[2 * t + 1]);
         if (liquid)
             liquid_row(&p[t], v + 2 * t, &re, &im);
         else
-            multiplied_out(p, v, start, t, &re, &im);
+            multiplied_out(p, v, t, initial ? start : NULL, &re, &im);
         re.e = apart(re.e, fmin(FLUSHED, fabs(re.v)));
         im.e = apart(im.e, fmin(FLUSHED, fabs(im.v)));
         for (size_t h = 0; h < l->in; h++) {

@@ -167,55 +167,52 @@ static held held_at(const pole *p, const pole *step, const number *u, size_t str
     return h;
 }
 
-/*
- * out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step...
- * dt: of rows; NULL: 1.
- */
+/* out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step... */
 static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, const double *dt,
-                       size_t count, number *out, size_t next, ptrdiff_t step)
+                       size_t count, number *out, size_t next, ptrdiff_t step, held *h)
 {
-    held *h = calloc(count + 1, sizeof *h);
-    pole *p = calloc(count + 1, sizeof *p);
+    pole *rows = calloc(count + 1, sizeof *rows);
 
     for (size_t n = 0; n < s4d_states(l); n++) {
-        pole   one = pole_of(l, from, n, 1);
-        double size = hypot(one.re, one.im);
+        pole p = pole_of(l, from, n, 1);
 
         for (size_t t = 0; t < count; t++) {
             number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
+            double  size = hypot(p.re, p.im);
 
-            p[t] = dt ? pole_of(l, from, n, dt[t]) : one;
-            h[t] = held_at(p, &one, u, stride, t, h);
-            add_to(y, (number){ one.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
-            add_to(y, (number){ -one.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            rows[t] = dt ? pole_of(l, from, n, dt[t]) : p;
+            h[t] = held_at(rows, &p, u, stride, t, h);
+            add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
+            add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
         }
     }
-    free(h), free(p);
+    free(rows);
 }
 
 /* The rows behind each row, from the last on, with the second half of C. */
-static void add_later(const layer *l, size_t k, const oracle_rows *in, number *out)
+static void add_later(const layer *l, size_t k, const oracle_rows *in, number *out, held *h)
 {
     number *turned = calloc(in->count + 1, sizeof *turned);
 
     for (size_t t = 0; t < in->count; t++)
         turned[t] = in->x[(in->count - 1 - t) * l->in + k % l->in];
-    add_states(l, k, l->out + k, turned, 1, NULL, in->count - 1, out, in->count - 2, -1);
+    add_states(l, k, l->out + k, turned, 1, NULL, in->count - 1, out, in->count - 2, -1, h);
     free(turned);
 }
 
-/* A bidirectional layer takes no time between rows. */
 void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
-    int           both = option_is(l, "bidirectional", "true");
+    held         *h = calloc(in->count + 1, sizeof *h);
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
             out[t * l->out + k] = times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
                                         in->x[t * l->in + k % l->in]);
-        add_states(l, k, k, in->x + k % l->in, l->in, both ? NULL : in->dt, in->count, out, 0, 1);
-        if (both && in->count > 1)
-            add_later(l, k, in, out);
+        add_states(l, k, k, in->x + k % l->in, l->in, option_is(l, "bidirectional", "true") ? NULL : in->dt, in->count,
+                   out, 0, 1, h);
+        if (option_is(l, "bidirectional", "true") && in->count > 1)
+            add_later(l, k, in, out, h);
     }
+    free(h);
 }

@@ -424,7 +424,7 @@ static int64_t known(const subject *s, int32_t key)
     return value;
 }
 
-static int subject_of(subject *s, const subject_case *made_of, uint64_t seed, int timed)
+int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
 {
     kr_random     random = kr_random_from(1000 + seed);
     krait_message why = { "" };
@@ -448,22 +448,12 @@ static int subject_of(subject *s, const subject_case *made_of, uint64_t seed, in
         !CHECK_INT(known(s, KRAIT_USES_DT), oracle_uses_dt(s->tree.root)))
         return 0;
     make_rows(s, &random);
-    if (timed && oracle_uses_dt(s->tree.root))
+    if (oracle_uses_dt(s->tree.root))
         make_dt(s, &random);
     if (!count_rows(s))
         return 0;
     make_expected(s);
     return 1;
-}
-
-int subject_made(subject *s, const subject_case *made_of, uint64_t seed)
-{
-    return subject_of(s, made_of, seed, 1);
-}
-
-int subject_made_steady(subject *s, const subject_case *made_of, uint64_t seed)
-{
-    return subject_of(s, made_of, seed, 0);
 }
 
 void subject_free(subject *s)

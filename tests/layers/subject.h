@@ -44,8 +44,6 @@ typedef struct subject {
 
 /* 1, or 0 and a check has failed; to be freed in any case. */
 int          subject_made(subject *s, const subject_case *made_of, uint64_t seed);
-/* The same without a time between rows, whatever the model could make of one. */
-int          subject_made_steady(subject *s, const subject_case *made_of, uint64_t seed);
 void         subject_free(subject *s);
 /* What the oracle makes of the first 'steps' of a stream; to be freed. */
 oracle_rows  subject_oracle(const subject *s, size_t stream, size_t steps, double *peak);
