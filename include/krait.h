@@ -330,8 +330,11 @@ KRAIT_API krait_status krait_part_write(const krait_model *model, krait_state *s
 /* ---- run --------------------------------------------------------------------- */
 
 /**
- * SCAN works on segments of a long sequence at once: the same bits for any tasks and lanes, and within
- * the bound of docs/numerics.md of RECURRENT.  AUTO is RECURRENT so far; CONVOLUTION is not built yet.
+ * SCAN works on segments of a long sequence at once, CONVOLUTION on blocks of it through Fourier transforms: the
+ * same bits for any tasks and lanes, and within the bounds of docs/numerics.md of RECURRENT, outputs and what is
+ * remembered.  CONVOLUTION is for layers whose recurrence is the same in every row (s4d, s5, lru); beside one of them
+ * other layers run row by row, a model without any answers KRAIT_ERR_UNSUPPORTED, and 'dt' is an error.  AUTO is
+ * RECURRENT so far.
  */
 enum { KRAIT_RECURRENT = 0, KRAIT_AUTO = 1, KRAIT_SCAN = 2, KRAIT_CONVOLUTION = 3 };
 enum { KRAIT_ROWS_ALL = 0, KRAIT_ROWS_LAST = 1, KRAIT_ROWS_NONE = 2 };
@@ -420,11 +423,111 @@ KRAIT_API krait_status krait_step_tokens(const krait_model *model, krait_state *
 
 /* ---- text -------------------------------------------------------------------- */
 
-enum { KRAIT_TEXT_SPECIAL = 1 };    /* treat special tokens in the text as such */
 /**
- * Text to token ids.  *count is set to how many there are; with capacity too small (or tokens
- * NULL and capacity 0) KRAIT_ERR_SPACE and nothing is written.  KRAIT_ERR_UNSUPPORTED if the
- * model came without a vocabulary that this library can use.
+ * Text to token ids and back.  A krait_tokenizer is read-only once made: any number of threads use it
+ * at once, and each call to encode may allocate (and gives back) working memory from its allocator.
+ */
+typedef struct krait_tokenizer krait_tokenizer;
+
+typedef struct krait_tokenizer_options {
+    size_t                 size;
+    uint64_t               max_bytes;   /* most memory to allocate while opening; 0: no limit */
+    const krait_allocator *allocator;   /* copied; its user must outlive the tokenizer, and serve all
+                                           threads that encode; NULL: malloc */
+} krait_tokenizer_options;
+
+/**
+ * Open a vocabulary by itself: 'path' names a tokenizer.json, a folder that holds one, or a .gguf with
+ * tokenizer.ggml.*; or 'count' bytes of such a file, read during the call only.  docs/formats.md says
+ * what is known of both; anything else in them is KRAIT_ERR_UNSUPPORTED and the message names the
+ * field.  On failure *tokenizer is NULL and nothing is held.  options and message may be NULL.
+ */
+KRAIT_API krait_status krait_tokenizer_open(krait_tokenizer **tokenizer, const char *path,
+                                            const krait_tokenizer_options *options, krait_message *message);
+KRAIT_API krait_status krait_tokenizer_open_memory(krait_tokenizer **tokenizer, const void *bytes, size_t count,
+                                                   const krait_tokenizer_options *options,
+                                                   krait_message *message);
+/** Give an opened tokenizer back.  NULL is fine.  One of krait_model_tokenizer() is the model's. */
+KRAIT_API void krait_tokenizer_close(krait_tokenizer *tokenizer);
+/**
+ * The model's own: of its GGUF, of the tokenizer.json beside its config.json, or of bytes.  Owned by the
+ * model.  NULL: it came without a vocabulary, or with one of a kind that this library does not know:
+ * such a model runs on ids.
+ */
+KRAIT_API const krait_tokenizer *krait_model_tokenizer(const krait_model *model);
+
+/** Keys of krait_tokenizer_get(). */
+enum {
+    KRAIT_TOKENIZER_COUNT = 1,      /* ids are 0..this-1; some between may have no token */
+    KRAIT_TOKENIZER_BEGIN,          /* id that the file says begins a text; -1: none named */
+    KRAIT_TOKENIZER_END,            /* ends it; -1: none named, as in every tokenizer.json */
+    KRAIT_TOKENIZER_UNKNOWN,        /* stands for what has no token; -1: none */
+    KRAIT_TOKENIZER_ENCODES         /* 0: its ids can be decoded, but what text becomes is not known here */
+};
+/** Sets *value; KRAIT_ERR_UNSUPPORTED (and 0) for a key this library does not know. */
+KRAIT_API krait_status krait_tokenizer_get(const krait_tokenizer *tokenizer, int32_t key, int64_t *value);
+
+/** Flags of encoding and decoding. */
+enum {
+    KRAIT_TEXT_SPECIAL = 1, /* encode: special tokens written in the text become theirs, else they are
+                               ordinary text; decode: special tokens give their text, else nothing */
+    KRAIT_TEXT_GOES_ON = 2, /* the text follows another one: no space is put before it or taken away */
+    KRAIT_TEXT_AROUND  = 4  /* encode: with the tokens that the file wants before and behind a text */
+};
+/**
+ * Text to token ids.  The text may hold any bytes, NUL too; what is no UTF-8 is kept where the vocabulary
+ * has tokens for bytes.  *count is set to how many ids there are; with capacity too small (or tokens NULL
+ * and capacity 0) KRAIT_ERR_SPACE, and the first 'capacity' of them are there; tokens of bytes: none.
+ * KRAIT_ERR_MEMORY: no working memory, *count is 0.  KRAIT_ERR_UNSUPPORTED unless KRAIT_TOKENIZER_ENCODES.
+ */
+KRAIT_API krait_status krait_tokenizer_encode(const krait_tokenizer *tokenizer, const char *text, size_t bytes,
+                                              int32_t flags, int32_t *tokens, size_t capacity, size_t *count);
+/**
+ * The text of n tokens, not terminated; *count is set to its bytes.  KRAIT_ERR_SPACE: the first 'capacity'
+ * of them are there.  KRAIT_ERR_ARGUMENT for an id without a token.  Allocates nothing.
+ */
+KRAIT_API krait_status krait_tokenizer_decode(const krait_tokenizer *tokenizer, const int32_t *tokens, size_t n,
+                                              int32_t flags, char *text, size_t capacity, size_t *count);
+
+/** What decoding one token after another remembers.  Frozen; all zero is the beginning of a text. */
+typedef struct krait_decoder {
+    uint8_t held[4];            /* the beginning of a character of UTF-8 */
+    uint8_t count;              /* bytes of it, 0..3 */
+    uint8_t begun;              /* not 0: some text went out */
+    uint8_t unused_[2];
+} krait_decoder;
+/**
+ * Appends one token to a text: what has become whole characters by it is written, at most 3 bytes are held
+ * back.  Token -1: nothing follows, what is held goes out as it is.  *count is set to the bytes written;
+ * with capacity too small (3 more than krait_token_bytes() gives is enough) KRAIT_ERR_SPACE, *count is what
+ * is needed and nothing else has happened.  Bytes that are no UTF-8 hold nothing up.  Allocates nothing.
+ */
+KRAIT_API krait_status krait_tokenizer_next(const krait_tokenizer *tokenizer, krait_decoder *decoder,
+                                            int32_t token, int32_t flags, char *text, size_t capacity,
+                                            size_t *count);
+
+/** Flags of a token. */
+enum {
+    KRAIT_TOKEN_SPECIAL = 1,    /* of control: text never becomes it unasked */
+    KRAIT_TOKEN_ADDED   = 2,    /* cut out of a text before anything else */
+    KRAIT_TOKEN_BYTE    = 4,    /* one byte of a character without a token */
+    KRAIT_TOKEN_UNUSED  = 8,    /* the file has it and says that nobody uses it */
+    KRAIT_TOKEN_UNKNOWN = 16    /* stands for what has no token */
+};
+typedef struct krait_token_info {
+    size_t      size;
+    const char *bytes;          /* maybe part of a character or none; not terminated; the tokenizer's */
+    size_t      count;
+    int32_t     flags;          /* KRAIT_TOKEN_... */
+    int32_t     unused_;
+} krait_token_info;
+/** One token; info->size is given.  KRAIT_ERR_ARGUMENT for an id without a token. */
+KRAIT_API krait_status krait_tokenizer_token(const krait_tokenizer *tokenizer, int32_t token,
+                                             krait_token_info *info);
+
+/**
+ * krait_tokenizer_encode() with the model's own tokenizer.  KRAIT_ERR_UNSUPPORTED if the model came without
+ * a vocabulary that this library can use.
  */
 KRAIT_API krait_status krait_encode(const krait_model *model, const char *text, size_t bytes, int32_t flags,
                                     int32_t *tokens, size_t capacity, size_t *count);

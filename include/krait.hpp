@@ -124,6 +124,111 @@ typedef sized<krait_input>           input;
 typedef sized<krait_output>          output;
 typedef sized<krait_slot_info>       slot_info;
 typedef sized<krait_part>            part;
+typedef sized<krait_tokenizer_options> tokenizer_options;
+typedef sized<krait_token_info>        token_info;
+
+/* ---- tokenizer ------------------------------------------------------------------- */
+
+/** Owns a krait_tokenizer: moves, does not copy.  Immutable: any number of threads may use one at once. */
+class tokenizer {
+public:
+    tokenizer() noexcept : handle_(nullptr) {}
+    explicit tokenizer(krait_tokenizer *handle) noexcept : handle_(handle) {}   /**< takes it over */
+    tokenizer(tokenizer &&other) noexcept : handle_(other.handle_) { other.handle_ = nullptr; }
+    tokenizer &operator=(tokenizer &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    tokenizer(const tokenizer &) = delete;
+    tokenizer &operator=(const tokenizer &) = delete;
+    ~tokenizer() { krait_tokenizer_close(handle_); }
+
+    /** krait_tokenizer_open(); an empty tokenizer if it fails. */
+    static tokenizer open(const char *path, const tokenizer_options &options, status &why) noexcept
+    {
+        krait_tokenizer *handle = nullptr;
+
+        why.set(krait_tokenizer_open(&handle, path, &options, why.message()), true);
+        return tokenizer(handle);
+    }
+    /** krait_tokenizer_open_memory() */
+    static tokenizer open(span<const unsigned char> bytes, const tokenizer_options &options, status &why) noexcept
+    {
+        krait_tokenizer *handle = nullptr;
+
+        why.set(krait_tokenizer_open_memory(&handle, bytes.data(), bytes.size(), &options, why.message()), true);
+        return tokenizer(handle);
+    }
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+    const krait_tokenizer *get() const noexcept { return handle_; }
+
+    /** krait_tokenizer_encode(), of one's own or of krait_model_tokenizer(). */
+    static std::vector<int32_t> encode(const krait_tokenizer *t, const std::string &text, int32_t flags, status &why)
+    {
+        std::vector<int32_t> tokens(text.size() + 8);
+        std::size_t          count = 0;
+        krait_status         code = krait_tokenizer_encode(t, text.data(), text.size(), flags, tokens.data(),
+                                                           tokens.size(), &count);
+
+        if (code == KRAIT_ERR_SPACE) {
+            tokens.resize(count);
+            code = krait_tokenizer_encode(t, text.data(), text.size(), flags, tokens.data(), tokens.size(), &count);
+        }
+        tokens.resize(why.set(code) ? count : 0);
+        return tokens;
+    }
+    std::vector<int32_t> encode(const std::string &text, int32_t flags, status &why) const
+    {
+        return encode(handle_, text, flags, why);
+    }
+    /** krait_tokenizer_decode() */
+    static std::string decode(const krait_tokenizer *t, span<const int32_t> tokens, int32_t flags, status &why)
+    {
+        std::string  text;
+        std::size_t  count = 0;
+        krait_status code = krait_tokenizer_decode(t, tokens.data(), tokens.size(), flags, nullptr, 0, &count);
+
+        if (code == KRAIT_ERR_SPACE) {
+            text.resize(count);
+            code = krait_tokenizer_decode(t, tokens.data(), tokens.size(), flags, &text[0], count, &count);
+        }
+        why.set(code);
+        return text;
+    }
+    std::string decode(span<const int32_t> tokens, int32_t flags, status &why) const
+    {
+        return decode(handle_, tokens, flags, why);
+    }
+#ifndef KRAIT_NO_EXCEPTIONS
+    explicit tokenizer(const char *path, const tokenizer_options &options = tokenizer_options()) : handle_(nullptr)
+    {
+        status why;
+
+        *this = open(path, options, why);
+        detail::check(why);
+    }
+    std::vector<int32_t> encode(const std::string &text, int32_t flags = 0) const
+    {
+        status               why;
+        std::vector<int32_t> tokens = encode(handle_, text, flags, why);
+
+        detail::check(why);
+        return tokens;
+    }
+    std::string decode(span<const int32_t> tokens, int32_t flags = 0) const
+    {
+        status      why;
+        std::string text = decode(handle_, tokens, flags, why);
+
+        detail::check(why);
+        return text;
+    }
+#endif
+
+private:
+    krait_tokenizer *handle_;
+};
 
 /* ---- model ----------------------------------------------------------------------- */
 

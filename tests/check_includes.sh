@@ -2,8 +2,7 @@
 # Who may include whom: a file's own folder and those before it, nothing else.
 #
 #     core < kernels < scan < layers < model < krait.c
-#     core < formats                 < model
-#     core < text                            < krait.c
+#     core < formats < text          < model
 #
 # Also: the command and the examples see krait.h alone, only core and the command see
 # the system, only core, kernels and the command's probe see instruction sets.
@@ -18,8 +17,8 @@ may_see() {
     scan)    echo core kernels scan ;;
     layers)  echo core kernels scan layers ;;
     formats) echo core formats ;;
-    text)    echo core text ;;
-    model)   echo core kernels scan layers formats model ;;
+    text)    echo core formats text ;;
+    model)   echo core kernels scan layers formats text model ;;
     cli)     echo cli ;;
     .)       echo core kernels scan layers formats text model ;;
     esac

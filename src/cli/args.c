@@ -122,6 +122,14 @@ static int add_pair(const char *text, arg_pairs *pairs)
     return 1;
 }
 
+static int add_text(const char *text, arg_texts *texts)
+{
+    if (!text[0] || texts->count == ARG_MOST_PAIRS)
+        return 0;
+    texts->list[texts->count++] = text;
+    return 1;
+}
+
 static int store_value(const arg_option *o, const char *text, void *values)
 {
     void    *at = (char *)values + o->offset;
@@ -141,6 +149,8 @@ static int store_value(const arg_option *o, const char *text, void *values)
         return parse_choice(text, o->value, at);
     case ARG_PAIRS:
         return add_pair(text, at);
+    case ARG_TEXTS:
+        return add_text(text, at);
     default:
         *(const char **)at = text;
         return 1;
@@ -154,6 +164,8 @@ static const char *wanted_value(const arg_option *o)
         return o->value;
     case ARG_REAL:
         return "a number is wanted";
+    case ARG_TEXTS:
+        return "a text is wanted, 32 of them at most";
     case ARG_PAIRS:
         return "NAME=FILE is wanted, with another NAME each time, 32 at most";
     default:

@@ -17,10 +17,16 @@ typedef enum arg_kind {
     ARG_SEED,                   /* uint64_t */
     ARG_REAL,                   /* double, finite */
     ARG_CHOICE,                 /* int: the place of a word in "rows|panels", from 0 */
-    ARG_PAIRS                   /* arg_pairs: NAME=VALUE, given any number of times */
+    ARG_PAIRS,                  /* arg_pairs: NAME=VALUE, given any number of times */
+    ARG_TEXTS                   /* arg_texts: given any number of times */
 } arg_kind;
 
 enum { ARG_MOST_PAIRS = 32 };
+
+typedef struct arg_texts {
+    size_t      count;
+    const char *list[ARG_MOST_PAIRS];   /* none is empty */
+} arg_texts;
 
 typedef struct arg_pair {
     const char *name;           /* 'size' bytes of it, never 0 and never twice in a list */

@@ -13,7 +13,8 @@
 
 char *file_read(const char *path, size_t *count)
 {
-    FILE  *file = fopen(path, "rb");
+    int    standard = strcmp(path, "-") == 0;
+    FILE  *file = standard ? stdin : fopen(path, "rb");
     char  *bytes = NULL;
     size_t room = 0, got = 0;
 
@@ -35,13 +36,15 @@ char *file_read(const char *path, size_t *count)
         complain(path, "cannot be read: %s", strerror(errno));
         goto failed;
     }
-    fclose(file);
+    if (!standard)
+        fclose(file);
     bytes[got] = '\0';
     *count = got;
     return bytes;
 failed:
     free(bytes);
-    fclose(file);
+    if (!standard)
+        fclose(file);
     return NULL;
 }
 

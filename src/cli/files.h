@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* All of a file, for free(); a NUL follows it.  NULL: it was complained about. */
+/* All of a file, or with "-" of standard input, for free(); a NUL follows it.  NULL: it was complained about. */
 char *file_read(const char *path, size_t *count);
 
 /*

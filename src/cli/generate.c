@@ -8,20 +8,18 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/pool.h"
-#include "cli/progress.h"
+#include "cli/perplexity.h"
 #include "cli/prompt.h"
 #include "cli/show.h"
-#include "cli/text.h"
-
-enum { RECENT = 64 };           /* tokens that --repetition looks back on */
+#include "cli/talk.h"
 
 struct generate_args {
-    const char *model, *prompt, *prompt_file, *prompt_ids;
+    const char *model, *prompt, *prompt_file, *prompt_ids, *tokenizer, *save, *load, *perplexity;
     uint32_t    tokens, top_k, chunk, threads;
     double      temperature, top_p, min_p, repetition;
     uint64_t    seed;
-    int         stop_at_end, ids, echo, quiet;
+    arg_texts   stops;
+    int         stop_at_end, ids, echo, quiet, special, verbose, interactive;
 };
 
 static const arg_option generate_options[] = {
@@ -29,9 +27,13 @@ static const arg_option generate_options[] = {
     { "--prompt", ARG_TEXT, offsetof(struct generate_args, prompt), "TEXT",
       "what the text begins with" },
     { "--prompt-file", ARG_TEXT, offsetof(struct generate_args, prompt_file), "FILE",
-      "the same out of a file" },
+      "the same out of a file; - is standard input" },
     { "--prompt-ids", ARG_TEXT, offsetof(struct generate_args, prompt_ids), "1,2,3",
       "the same as token ids" },
+    { "--tokenizer", ARG_TEXT, offsetof(struct generate_args, tokenizer), "FILE",
+      "a tokenizer.json, or a GGUF's vocabulary, for a model without" },
+    { "--special", ARG_FLAG, offsetof(struct generate_args, special), NULL,
+      "special tokens written in the prompt count as such,\nand those that come out are shown" },
     { "--tokens", ARG_COUNT, offsetof(struct generate_args, tokens), "N",
       "how many to write (200)" },
     { "--temperature", ARG_REAL, offsetof(struct generate_args, temperature), "T",
@@ -50,12 +52,24 @@ static const arg_option generate_options[] = {
       "tokens of the prompt at a time (64)" },
     { "--threads", ARG_COUNT, offsetof(struct generate_args, threads), "N",
       "work on N threads (1); the text is the same" },
+    { "--stop", ARG_TEXTS, offsetof(struct generate_args, stops), "TEXT",
+      "stop before TEXT; may be given several times" },
     { "--stop-at-end", ARG_FLAG, offsetof(struct generate_args, stop_at_end), NULL,
       "stop where the model ends the text" },
     { "--ids", ARG_FLAG, offsetof(struct generate_args, ids), NULL,
       "print token ids instead of text" },
     { "--echo", ARG_FLAG, offsetof(struct generate_args, echo), NULL,
       "print the prompt too" },
+    { "--save-state", ARG_TEXT, offsetof(struct generate_args, save), "FILE",
+      "keep where the text ended" },
+    { "--load-state", ARG_TEXT, offsetof(struct generate_args, load), "FILE",
+      "go on from there, with a prompt or without" },
+    { "--perplexity", ARG_TEXT, offsetof(struct generate_args, perplexity), "FILE",
+      "write nothing: how well is this text predicted?" },
+    { "--interactive", ARG_FLAG, offsetof(struct generate_args, interactive), NULL,
+      "take turns: a line of yours, up to --tokens of the model's;\n/undo takes a turn back, /help names more" },
+    { "--verbose", ARG_FLAG, offsetof(struct generate_args, verbose), NULL,
+      "print how long loading, the prompt and writing took" },
     { "--quiet", ARG_FLAG, offsetof(struct generate_args, quiet), NULL,
       "do not print speeds at the end" },
     { NULL, ARG_FLAG, 0, NULL, NULL }
@@ -68,217 +82,180 @@ static const arg_command generate_usage = {
     generate_options
 };
 
-struct writer {
-    krait_model *model;
-    krait_state *state;
-    pool        *threads;
-    prompt       prompt;
-    float       *logits;
-    size_t       width;         /* of logits */
-    size_t       choices;       /* of them that are tokens */
-    int          ids;           /* print ids */
-    text_stream  text;
-    int32_t      recent[RECENT];
-    size_t       recent_count;
-    double       prompt_seconds, seconds;
-    uint32_t     written;
+/* Seconds, for the last line. */
+struct times {
+    double   load, prompt, write;
+    size_t   prompt_tokens;
+    uint32_t written;
 };
 
-/* ---- tokens ---- */
-
-static void put_token(struct writer *w, int32_t token)
+static void print_rate(const char *what, size_t tokens, double seconds)
 {
-    const char *bytes;
-    size_t      count;
-
-    if (w->ids) {
-        printf("%d ", (int)token);
-        fflush(stdout);
-    } else if (krait_token_bytes(w->model, token, &bytes, &count) == KRAIT_OK) {
-        text_put(&w->text, bytes, count);
-    }
+    fprintf(stderr, "%s: %lu tokens", what, (unsigned long)tokens);
+    if (seconds > 0)
+        fprintf(stderr, ", %.1f/s", (double)tokens / seconds);
 }
 
-/* Tokens that cannot come out are not looked back on. */
-static void remember(struct writer *w, int32_t token)
+static void print_times(const session *s, const struct times *t, int verbose)
 {
-    if ((size_t)token >= w->choices)
-        return;
-    if (w->recent_count == RECENT)
-        memmove(w->recent, w->recent + 1, (RECENT - 1) * sizeof *w->recent);
-    else
-        w->recent_count++;
-    w->recent[w->recent_count - 1] = token;
-}
+    int64_t bytes = model_number(s->model, KRAIT_STATE_BYTES_PER_LANE);
 
-/* The logits after the last of the tokens. */
-static krait_status run_tokens(struct writer *w, const int32_t *tokens, size_t count,
-                               progress *bar, krait_message *message)
-{
-    krait_input  input = { 0 };
-    krait_output output = { 0 };
-
-    input.size = sizeof input;
-    input.steps = count;
-    input.tokens = tokens;
-    input.progress = bar ? progress_tick : NULL;
-    input.progress_user = bar;
-    pool_serve(w->threads, &input);
-    output.size = sizeof output;
-    output.rows = w->logits;
-    output.capacity = w->width;
-    output.which = KRAIT_ROWS_LAST;
-    return krait_run(w->model, w->state, &input, &output, message);
-}
-
-static int run_prompt(struct writer *w, const char *path)
-{
-    krait_message message = { "" };
-    krait_status  status;
-    progress      bar;
-    size_t        i;
-
-    progress_begin(&bar, "reading the prompt", "tokens");
-    status = run_tokens(w, w->prompt.tokens, w->prompt.count, &bar, &message);
-    w->prompt_seconds = progress_end(&bar);
-    if (status == KRAIT_ERR_CANCELLED)
-        return complain(NULL, "interrupted");
-    if (status != KRAIT_OK)
-        return complain_status(path, status, &message);
-    for (i = 0; i < w->prompt.count; i++)
-        remember(w, w->prompt.tokens[i]);
-    return 0;
-}
-
-static int write_tokens(struct writer *w, const struct generate_args *args)
-{
-    krait_sample_options o = { 0 };
-    krait_status         status = KRAIT_OK;
-    krait_rng            rng;
-    int32_t              token = 0;
-    int64_t              end = model_number(w->model, KRAIT_END_TOKEN);
-    double               begun = progress_clock();
-
-    o.size = sizeof o;
-    o.temperature = (float)args->temperature;
-    o.top_k = args->top_k;
-    o.top_p = (float)args->top_p;
-    o.min_p = (float)args->min_p;
-    o.repetition = (float)args->repetition;
-    krait_rng_seed(&rng, args->seed);
-    while (w->written < args->tokens && !progress_stopped() && !ferror(stdout)) {
-        if (w->written)
-            status = run_tokens(w, &token, 1, NULL, NULL);
-        o.recent = w->recent;
-        o.recent_count = w->recent_count;
-        if (status == KRAIT_OK)
-            status = krait_sample(w->logits, w->choices, &o, &rng, &token);
-        if (status != KRAIT_OK)
-            return complain_status(args->model, status, NULL);
-        w->written++;
-        if (args->stop_at_end && token == end)
-            break;
-        put_token(w, token);
-        remember(w, token);
-    }
-    w->seconds = progress_clock() - begun;
-    return 0;
-}
-
-static void print_speeds(const struct writer *w)
-{
-    int64_t bytes = model_number(w->model, KRAIT_STATE_BYTES_PER_LANE);
-
-    fprintf(stderr, "prompt: %lu tokens", (unsigned long)w->prompt.count);
-    if (w->prompt_seconds > 0)
-        fprintf(stderr, ", %.1f/s", (double)w->prompt.count / w->prompt_seconds);
-    fprintf(stderr, "; written: %lu tokens", (unsigned long)w->written);
-    if (w->seconds > 0)
-        fprintf(stderr, ", %.1f/s", (double)w->written / w->seconds);
+    if (verbose)
+        fprintf(stderr, "load: %.3f s\nprefill: %lu tokens in %.3f s\ndecode: %lu tokens in %.3f s\n", t->load,
+                (unsigned long)t->prompt_tokens, t->prompt, (unsigned long)t->written, t->write);
+    print_rate("prompt", t->prompt_tokens, t->prompt);
+    print_rate("; written", t->written, t->write);
     fprintf(stderr, "; state: %s\n", show_bytes((uint64_t)bytes));
+}
+
+/* ---- the pieces ---- */
+
+static void set_sampling(session *s, const struct generate_args *args)
+{
+    s->sampling.temperature = (float)args->temperature;
+    s->sampling.top_k = args->top_k;
+    s->sampling.top_p = (float)args->top_p;
+    s->sampling.min_p = (float)args->min_p;
+    s->sampling.repetition = (float)args->repetition;
+    krait_rng_seed(&s->place.rng, args->seed);
+}
+
+static int32_t text_flags(const struct generate_args *args, const session *s)
+{
+    return (args->special ? KRAIT_TEXT_SPECIAL : 0) | (s->place.tokens ? KRAIT_TEXT_GOES_ON : KRAIT_TEXT_AROUND);
+}
+
+static void set_voice(voice *v, const session *s, const struct generate_args *args)
+{
+    v->tokenizer = args->ids ? NULL : s->tokenizer;
+    v->flags = args->special ? KRAIT_TEXT_SPECIAL : 0;
+    v->stops = &args->stops;
+    v->text.terminal = isatty(STDOUT_FILENO);
+    if (!args->ids && !v->tokenizer)
+        complain(args->model, "has no vocabulary: token ids follow");
+}
+
+/* What the text begins with, or goes on with; *given: there was something. */
+static int read_prompt(prompt *p, const session *s, const struct generate_args *args)
+{
+    int32_t flags = text_flags(args, s);
+    int     bad = 0;
+
+    if (args->prompt_ids)
+        bad = prompt_of_ids(p, s->model, args->prompt_ids);
+    else if (args->prompt_file)
+        bad = prompt_of_file(p, s, args->prompt_file, flags);
+    else if (args->prompt && args->prompt[0])
+        bad = prompt_of_text(p, s, args->prompt, strlen(args->prompt), flags);
+    if (bad || s->place.pending >= 0)
+        return bad;
+    return prompt_or_end(p, s);
+}
+
+/* The prompt through the model; with --echo to the screen as well. */
+static int take_prompt(session *s, voice *v, const struct generate_args *args, struct times *times)
+{
+    prompt   p = { NULL, 0 };
+    progress bar;
+    size_t   i;
+    int      said = args->prompt_ids || args->prompt_file || (args->prompt && args->prompt[0]);
+    int      bad = read_prompt(&p, s, args);
+
+    if (!bad) {
+        progress_begin(&bar, "reading the prompt", "tokens");
+        bad = session_feed(s, p.tokens, p.count, &bar);
+        times->prompt = progress_end(&bar);
+        times->prompt_tokens = p.count;
+    }
+    for (i = 0; !bad && args->echo && i < p.count; i++)
+        voice_put(v, p.tokens[i]);
+    if ((said && !args->echo) || args->load)
+        v->flags |= KRAIT_TEXT_GOES_ON;         /* what comes now goes on what was said */
+    free(p.tokens);
+    return bad;
+}
+
+static int write_text(session *s, voice *v, const struct generate_args *args, struct times *times)
+{
+    talk   t = { s, v, args->tokens, args->stop_at_end, 0 };
+    double begun = progress_clock();
+    int    bad = talk_write(&t, args->tokens, &times->written);
+
+    times->write = progress_clock() - begun;
+    putchar('\n');
+    fflush(stdout);
+    return bad;
+}
+
+static int take_turns(session *s, voice *v, const struct generate_args *args, struct times *times)
+{
+    talk t = { s, v, args->tokens, args->stop_at_end, args->special ? KRAIT_TEXT_SPECIAL : 0 };
+    int  said = args->prompt_ids || args->prompt_file || (args->prompt && args->prompt[0]);
+
+    if (!s->tokenizer || args->ids)
+        return complain(args->model, "--interactive wants a vocabulary and no --ids");
+    if (said && (take_prompt(s, v, args, times) || write_text(s, v, args, times)))
+        return 1;
+    v->flags |= KRAIT_TEXT_GOES_ON;
+    return talk_turns(&t);
 }
 
 /* ---- the whole ---- */
 
-static int prepare(struct writer *w, const struct generate_args *args)
+static int generate(session *s, voice *v, const struct generate_args *args)
 {
-    krait_state_options o = { 0 };
-    krait_status        status;
-    int64_t             vocabulary;
-    const char         *bytes;
-    size_t              count;
-    int                 bad = 0;
+    struct times times = { 0 };
+    double       begun = progress_clock();
+    int          bad;
 
-    if (pool_start_or_complain(&w->threads, args->threads)
-        || !(w->model = model_open(args->model, 0)))
+    if (session_open(s, args->model, args->tokenizer, args->chunk, args->threads))
         return 1;
-    vocabulary = model_number(w->model, KRAIT_VOCABULARY);
-    w->width = w->choices = (size_t)model_number(w->model, KRAIT_OUT_WIDTH);
-    if (vocabulary <= 0 || w->width == 0)
-        return complain(args->model, "takes no tokens: krait run takes rows of numbers");
-    if (w->choices > (size_t)vocabulary)
-        w->choices = (size_t)vocabulary;        /* a head that was padded */
-    o.size = sizeof o;
-    o.chunk = args->chunk ? args->chunk : 64;
-    o.tasks = args->threads;
-    if ((status = krait_state_create(&w->state, w->model, &o, NULL)) != KRAIT_OK)
-        return complain_status(args->model, status, NULL);
-    if (!(w->logits = malloc(w->width * sizeof *w->logits)))
-        return complain(NULL, "out of memory");
-
-    w->text.terminal = isatty(STDOUT_FILENO);
-    w->ids = args->ids;
-    if (!w->ids
-        && krait_token_bytes(w->model, 0, &bytes, &count) == KRAIT_ERR_UNSUPPORTED) {
-        complain(args->model, "has no vocabulary: token ids follow");
-        w->ids = 1;
-    }
-    if (args->prompt_ids)
-        bad = prompt_of_ids(&w->prompt, w->model, args->prompt_ids);
-    else if (args->prompt_file)
-        bad = prompt_of_file(&w->prompt, w->model, args->model, args->prompt_file);
-    else if (args->prompt && args->prompt[0])
-        bad = prompt_of_text(&w->prompt, w->model, args->model, args->prompt,
-                             strlen(args->prompt));
-    return bad || prompt_or_end(&w->prompt, w->model);
+    set_sampling(s, args);
+    if (args->load && session_load(s, args->load))
+        return 1;
+    times.load = progress_clock() - begun;
+    if (args->perplexity)
+        return perplexity_of_file(s, args->perplexity, text_flags(args, s), args->quiet);
+    set_voice(v, s, args);
+    if (args->interactive)
+        bad = take_turns(s, v, args, &times);
+    else
+        bad = take_prompt(s, v, args, &times) || write_text(s, v, args, &times);
+    if (!bad && args->save)
+        bad = s->place.pending < 0 ? complain(args->save, "there is nothing to keep yet")
+                                   : session_save(s, args->save);
+    if (!args->quiet && !bad && !args->interactive)
+        print_times(s, &times, args->verbose);
+    return bad || progress_stopped();
 }
 
-static int generate(struct writer *w, const struct generate_args *args)
+/* What does not go together; ARGS_GO if all does. */
+static int check_args(const struct generate_args *args)
 {
-    size_t i;
-    int    bad;
-
-    if (prepare(w, args) || run_prompt(w, args->model))
-        return 1;
-    for (i = 0; args->echo && i < w->prompt.count; i++)
-        put_token(w, w->prompt.tokens[i]);
-    bad = write_tokens(w, args);
-    text_end(&w->text);
-    putchar('\n');
-    fflush(stdout);
-    if (!args->quiet && !bad)
-        print_speeds(w);
-    return bad || progress_stopped();
+    if (!!args->prompt + !!args->prompt_file + !!args->prompt_ids > 1)
+        return args_wrong("generate", "more than one prompt:", "--prompt, -file or -ids");
+    if (args->perplexity && (args->interactive || args->save || args->load || args->prompt || args->prompt_file ||
+                             args->prompt_ids))
+        return args_wrong("generate", "nothing is written with", "--perplexity");
+    if (args->interactive && args->prompt_file && strcmp(args->prompt_file, "-") == 0)
+        return args_wrong("generate", "standard input is for your turns with", "--interactive");
+    return ARGS_GO;
 }
 
 int command_generate(int argc, char **argv)
 {
     struct generate_args args = { 0 };
-    struct writer        w = { 0 };
+    session              s = { 0 };
+    voice                v = { 0 };
     int                  go, bad;
 
     args.tokens = 200;
     args.temperature = 0.8;
     args.seed = 1;
-    if ((go = args_parse(&generate_usage, argc, argv, &args)) != ARGS_GO)
+    if ((go = args_parse(&generate_usage, argc, argv, &args)) != ARGS_GO || (go = check_args(&args)) != ARGS_GO)
         return go;
-    if (!!args.prompt + !!args.prompt_file + !!args.prompt_ids > 1)
-        return args_wrong("generate", "more than one prompt:", "--prompt, -file or -ids");
-    bad = generate(&w, &args);
-    pool_end(w.threads);
-    free(w.prompt.tokens);
-    free(w.logits);
-    krait_state_destroy(w.state, NULL);
-    krait_model_close(w.model);
+    bad = generate(&s, &v, &args);
+    voice_free(&v);
+    session_close(&s);
     return bad ? EXIT_FAILED : EXIT_DONE;
 }

@@ -47,6 +47,12 @@ int progress_stopped(void)
     return stopped != 0;
 }
 
+void progress_go_on(void)
+{
+    stopped = 0;
+    progress_catch();
+}
+
 double progress_clock(void)
 {
     struct timespec now;

@@ -26,6 +26,8 @@ double  progress_end(progress *p);
 /* From now on Ctrl-C only asks to stop, once; the second one ends the program. */
 void    progress_catch(void);
 int     progress_stopped(void);
+/* Whatever was to stop has: Ctrl-C asks again. */
+void    progress_go_on(void);
 
 double  progress_clock(void);
 

@@ -31,35 +31,36 @@ int prompt_of_ids(prompt *p, const krait_model *model, const char *ids)
     return 0;
 }
 
-int prompt_of_text(prompt *p, const krait_model *model, const char *path,
-                   const char *text, size_t bytes)
+int prompt_of_text(prompt *p, const session *s, const char *text, size_t bytes, int32_t flags)
 {
-    krait_status status = krait_encode(model, text, bytes, 0, NULL, 0, &p->count);
+    const krait_tokenizer *t = s->tokenizer;
+    krait_status           status = KRAIT_ERR_UNSUPPORTED;
 
+    if (t)
+        status = krait_tokenizer_encode(t, text, bytes, flags, NULL, 0, &p->count);
     if (status == KRAIT_ERR_UNSUPPORTED)
-        return complain(path, "has no vocabulary that krait can use: give --prompt-ids");
+        return complain(s->path, "has no vocabulary that krait can use: give --tokenizer or --prompt-ids");
     if (status != KRAIT_OK && status != KRAIT_ERR_SPACE)
-        return complain_status(path, status, NULL);
+        return complain_status(s->path, status, NULL);
     if (!(p->tokens = malloc((p->count + 1) * sizeof *p->tokens)))
         return complain(NULL, "out of memory");
-    status = krait_encode(model, text, bytes, 0, p->tokens, p->count, &p->count);
-    return status == KRAIT_OK ? 0 : complain_status(path, status, NULL);
+    status = krait_tokenizer_encode(t, text, bytes, flags, p->tokens, p->count, &p->count);
+    return status == KRAIT_OK ? 0 : complain_status(s->path, status, NULL);
 }
 
-int prompt_of_file(prompt *p, const krait_model *model, const char *path,
-                   const char *file)
+int prompt_of_file(prompt *p, const session *s, const char *file, int32_t flags)
 {
     size_t bytes;
     char  *text = file_read(file, &bytes);
-    int    bad = !text || prompt_of_text(p, model, path, text, bytes);
+    int    bad = !text || prompt_of_text(p, s, text, bytes, flags);
 
     free(text);
     return bad;
 }
 
-int prompt_or_end(prompt *p, const krait_model *model)
+int prompt_or_end(prompt *p, const session *s)
 {
-    int64_t end = model_number(model, KRAIT_END_TOKEN);
+    int64_t end = model_number(s->model, KRAIT_END_TOKEN);
 
     if (p->count)
         return 0;

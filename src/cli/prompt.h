@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "krait.h"
+#include "cli/session.h"
 
 typedef struct prompt {
     int32_t *tokens;            /* for free() */
@@ -17,12 +17,11 @@ typedef struct prompt {
 
 /* "1,2,3": every one is checked against the vocabulary. */
 int prompt_of_ids(prompt *p, const krait_model *model, const char *ids);
-/* 'path' names the model. */
-int prompt_of_text(prompt *p, const krait_model *model, const char *path,
-                   const char *text, size_t bytes);
-int prompt_of_file(prompt *p, const krait_model *model, const char *path,
-                   const char *file);
+/* Text with the session's tokenizer and KRAIT_TEXT_... */
+int prompt_of_text(prompt *p, const session *s, const char *text, size_t bytes, int32_t flags);
+/* "-" is standard input. */
+int prompt_of_file(prompt *p, const session *s, const char *file, int32_t flags);
 /* One token to begin after, if there is none: the end of a text before, or 0. */
-int prompt_or_end(prompt *p, const krait_model *model);
+int prompt_or_end(prompt *p, const session *s);
 
 #endif /* CLI_PROMPT_H */

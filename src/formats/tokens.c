@@ -6,21 +6,7 @@
 
 #include <string.h>
 
-#include "core/reader.h"
 #include "formats/package.h"
-
-enum { TOKENS_I32 = 5, TOKENS_F32 = 6, TOKENS_TEXT = 8 };       /* GGUF's types of elements */
-
-/* GGUF's tokenizer.ggml.token_type. */
-enum {
-    TOKEN_UNDEFINED, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_USER_DEFINED, TOKEN_UNUSED, TOKEN_BYTE
-};
-
-/* One of the three arrays. */
-typedef struct tokens_array {
-    kr_reader in;               /* behind type and count */
-    size_t    count;
-} tokens_array;
 
 typedef struct tokens_parser {
     const kr_json *metadata;
@@ -33,21 +19,27 @@ static krait_status tokens_wrong(const tokens_parser *p, const char *key, const 
     return kr_fail(p->message, KRAIT_ERR_FORMAT, "%.96s: key \"%s\" %s", p->what, key, reason);
 }
 
-/* The array of that key; without one *array is empty.  The format has checked its elements. */
-static krait_status tokens_find(const tokens_parser *p, const char *key, uint32_t type, tokens_array *array)
+krait_status kr_tokens_find(kr_tokens_array *array, const kr_json *metadata, const char *key, uint32_t type,
+                            const char *what, krait_message *message)
 {
-    const kr_json *node = kr_json_get(p->metadata, key);
+    const kr_json *node = kr_json_get(metadata, key);
+    tokens_parser  p = { metadata, what, message };
 
-    *array = (tokens_array){ kr_reader_over(NULL, 0), 0 };
+    *array = (kr_tokens_array){ kr_reader_over(NULL, 0), 0 };
     if (!node)
         return KRAIT_OK;
     if (node->kind != KR_JSON_ARRAY && node->kind != KR_JSON_OPAQUE)
-        return tokens_wrong(p, key, "is no array");
+        return tokens_wrong(&p, key, "is no array");
     array->in = kr_reader_over(node->text, (size_t)node->integer);
     if (kr_read_u32(&array->in) != type)
-        return tokens_wrong(p, key, "has elements of another type than it should");
+        return tokens_wrong(&p, key, "has elements of another type than it should");
     array->count = (size_t)kr_read_u64(&array->in);
     return KRAIT_OK;
+}
+
+static krait_status tokens_of(const tokens_parser *p, const char *key, uint32_t type, kr_tokens_array *array)
+{
+    return kr_tokens_find(array, p->metadata, key, type, p->what, p->message);
 }
 
 /* The byte that a character of GPT-2's alphabet stands for, or -1. */
@@ -72,8 +64,7 @@ static uint32_t token_character(const char *at, size_t length)
     return c;
 }
 
-/* Never longer than 'text'; what is no character of the alphabet stays as it is. */
-static size_t token_undo_gpt2(const char *text, size_t length, char *to)
+size_t kr_tokens_undo_gpt2(const char *text, size_t length, char *to, int *strange)
 {
     size_t count = 0;
 
@@ -88,6 +79,7 @@ static size_t token_undo_gpt2(const char *text, size_t length, char *to)
         } else {
             memcpy(to + count, text + i, n);
             count += n;
+            *strange = 1;
         }
     }
     return count;
@@ -120,64 +112,75 @@ static size_t token_undo_pieces(const char *text, size_t length, char *to)
     return count;
 }
 
-/* 'type' is TOKEN_UNDEFINED where the file says nothing.  Special tokens are written as they are. */
-static size_t token_undo(int gpt2, int32_t type, const char *text, size_t length, char *to)
+/* Special tokens are written as they are.  *type may become BYTE, or STRANGE too. */
+static size_t token_undo(int gpt2, uint8_t *type, const char *text, size_t length, char *to)
 {
-    int byte = gpt2 ? -1 : token_written_byte(text, length);
+    int    byte = gpt2 ? -1 : token_written_byte(text, length), strange = 0;
+    size_t count;
 
-    if (type == TOKEN_UNUSED)
+    if (*type == KR_TOKENS_UNUSED)
         return 0;
-    if (byte >= 0 && (type == TOKEN_BYTE || type == TOKEN_UNDEFINED)) {
+    if (byte >= 0 && (*type == KR_TOKENS_BYTE || *type == KR_TOKENS_UNDEFINED)) {
+        *type = KR_TOKENS_BYTE;
         *to = (char)byte;
         return 1;
     }
-    if (type != TOKEN_NORMAL && type != TOKEN_UNDEFINED) {
+    if (*type != KR_TOKENS_NORMAL && *type != KR_TOKENS_UNDEFINED) {
         memcpy(to, text, length);
         return length;
     }
-    return gpt2 ? token_undo_gpt2(text, length, to) : token_undo_pieces(text, length, to);
+    if (!gpt2)
+        return token_undo_pieces(text, length, to);
+    count = kr_tokens_undo_gpt2(text, length, to, &strange);
+    *type |= strange ? KR_TOKENS_STRANGE : 0;
+    return count;
 }
 
 /* texts is of tokens, types of I32 or empty; both are at their first element. */
-static krait_status tokens_undo(const tokens_parser *p, kr_tokens *tokens, tokens_array *texts, tokens_array *types,
-                                kr_arena *arena)
+static krait_status tokens_undo(const tokens_parser *p, kr_tokens *tokens, kr_tokens_array *texts,
+                                kr_tokens_array *types, kr_arena *arena)
 {
-    int     gpt2 = strcmp(tokens->model, "gpt2") == 0;
-    size_t *first = kr_arena_take(arena, tokens->count + 1, sizeof *first);
-    char   *bytes = kr_arena_take(arena, kr_reader_left(&texts->in) + 1, 1);
+    int      gpt2 = strcmp(tokens->model, "gpt2") == 0;
+    size_t  *first = kr_arena_take(arena, tokens->count + 1, sizeof *first);
+    char    *bytes = kr_arena_take(arena, kr_reader_left(&texts->in) + 1, 1);
+    uint8_t *kept = kr_arena_take(arena, tokens->count + 1, 1);
 
-    if (!first || !bytes)
+    if (!first || !bytes || !kept)
         return kr_fail_memory(p->message);
     for (size_t i = 0; i < tokens->count; i++) {
         uint64_t    length = kr_read_u64(&texts->in);
         const char *text = (const char *)kr_read_bytes(&texts->in, length);
-        int32_t     type = types->count ? (int32_t)kr_read_u32(&types->in) : TOKEN_UNDEFINED;
+        uint32_t    type = types->count ? kr_read_u32(&types->in) : KR_TOKENS_UNDEFINED;
 
-        if (type < TOKEN_UNDEFINED || type > TOKEN_BYTE)
+        if (type > KR_TOKENS_BYTE)
             return tokens_wrong(p, "tokenizer.ggml.token_type", "holds a type that is not known");
-        first[i + 1] = first[i] + (text ? token_undo(gpt2, type, text, (size_t)length, bytes + first[i]) : 0);
+        kept[i] = (uint8_t)type;
+        first[i + 1] = first[i];
+        if (text)
+            first[i + 1] += token_undo(gpt2, &kept[i], text, (size_t)length, bytes + first[i]);
     }
     tokens->first = first;
     tokens->bytes = bytes;
+    tokens->types = kept;
     return KRAIT_OK;
 }
 
 krait_status kr_tokens_read(kr_tokens *tokens, const kr_json *metadata, size_t most, const char *what,
                             kr_arena *arena, krait_message *message)
 {
-    const kr_json *model = kr_json_get(metadata, "tokenizer.ggml.model");
-    tokens_parser  p = { metadata, what, message };
-    tokens_array   texts, types, scores;
-    krait_status   status;
+    const kr_json  *model = kr_json_get(metadata, "tokenizer.ggml.model");
+    tokens_parser   p = { metadata, what, message };
+    kr_tokens_array texts, types, scores;
+    krait_status    status;
 
     *tokens = (kr_tokens){ 0 };
     if (!kr_json_get(metadata, "tokenizer.ggml.tokens"))
         return KRAIT_OK;
     if (!model || model->kind != KR_JSON_TEXT)
         return tokens_wrong(&p, "tokenizer.ggml.model", "is missing or no text");
-    if ((status = tokens_find(&p, "tokenizer.ggml.tokens", TOKENS_TEXT, &texts)) != KRAIT_OK ||
-        (status = tokens_find(&p, "tokenizer.ggml.token_type", TOKENS_I32, &types)) != KRAIT_OK ||
-        (status = tokens_find(&p, "tokenizer.ggml.scores", TOKENS_F32, &scores)) != KRAIT_OK)
+    if ((status = tokens_of(&p, "tokenizer.ggml.tokens", KR_TOKENS_TEXT, &texts)) != KRAIT_OK ||
+        (status = tokens_of(&p, "tokenizer.ggml.token_type", KR_TOKENS_I32, &types)) != KRAIT_OK ||
+        (status = tokens_of(&p, "tokenizer.ggml.scores", KR_TOKENS_F32, &scores)) != KRAIT_OK)
         return status;
     if ((types.count && types.count != texts.count) || (scores.count && scores.count != texts.count))
         return tokens_wrong(&p, types.count && types.count != texts.count ? "tokenizer.ggml.token_type"

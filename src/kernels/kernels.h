@@ -137,6 +137,38 @@ typedef struct kr_diagonal {
 } kr_diagonal;
 
 /*
+ * Diagonal states that meet in 'rank' sums, with one input a channel, for one stream:
+ * s[r] = sum over n of Re(q[r][n] x[n]), then x[n] = d[n] x[n] + b[n] u + sum over r of w[r][n] s[r], and
+ * y = D u + sum over n of Re(c[n] x[n]).  The first q of a state is 1 or 0.
+ */
+typedef struct kr_rank {
+    const float *w;             /* [channels / 16][states][kr_rank_numbers][16]: as KR_RANK_... has it */
+    const float *d;             /* [channels]: D; or NULL: 0 */
+    const float *u;             /* [rows][channels] */
+    size_t       u_stride;
+    float       *x;             /* [channels / 16][states][2][16]: re, im; updated */
+    float       *y;             /* [rows][channels], not u; NULL: x alone */
+    size_t       y_stride, rows, channels, states, rank;
+    int          precise;       /* the lower parts of d, w and q count */
+} kr_rank;
+
+/*
+ * A state's numbers: re, im of d and what these lack; re, im of b; re, -im of c; the first q; then for each r
+ * re, im of w and what these lack; then for each r from 1 on re, -im of q and what these lack.
+ */
+enum { KR_RANK_D = 0, KR_RANK_B = 4, KR_RANK_C = 6, KR_RANK_Q = 8, KR_RANK_W = 9, KR_MOST_RANK = 16 };
+
+KR_INLINE size_t kr_rank_q(size_t rank, size_t r)       /* r >= 1 */
+{
+    return KR_RANK_W + 4 * rank + 4 * (r - 1);
+}
+
+KR_INLINE size_t kr_rank_numbers(size_t rank)
+{
+    return kr_rank_q(rank, rank);
+}
+
+/*
  * Many complex recurrences x = a x + v over rows of one stream, each for itself.  Rows hold the states
  * in panels of 16: 16 real parts, then 16 imaginary ones; of the last panel only those that there are.  So
  * a row is 2 states wide without a gap, and is what the product before it makes and the one behind it reads.
@@ -150,6 +182,44 @@ typedef struct kr_turn {
     size_t       stride;        /* of v and out */
     size_t       rows, states;
 } kr_turn;
+
+/* What the input of a row is worth: held since the row before, bilinear, or the same whatever the time. */
+enum { KR_HOLD, KR_BILINEAR, KR_IMPULSE };
+
+/*
+ * Coefficients of states for rows that are 'time' steps apart: a = exp(time z), as two floats, and r = (a - 1) g;
+ * or bilinear a = (1 + time z / 2) / (1 - time z / 2) and r = time / (1 - time z / 2) g; or r = 1.
+ */
+typedef struct kr_discretize {
+    const double *z;            /* [count][4][16]: z of a step and g, real and imaginary */
+    float        *to;           /* [count][6][16]: a, what that lacks, r: real, imaginary */
+    size_t        count;
+    double        time;
+    int           rule;
+} kr_discretize;
+
+/* turn() of one panel: x = a x + r v, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_turn_timed {
+    const float   *sets;        /* [][6][16] */
+    const uint8_t *set;         /* [rows] */
+    float         *x;           /* [2][16] */
+    const float   *v;           /* [rows][2][states] */
+    float         *out;         /* as v, which it may be; NULL: nobody asks */
+    size_t         stride, rows, states;    /* up to 16 */
+} kr_turn_timed;
+
+/* diagonal() of up to 16 channels: h = a h + r x, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_diagonal_timed {
+    const float   *sets;        /* [][states][6][16] */
+    const uint8_t *set;         /* [rows] */
+    const float   *c;           /* [states][2][16]: re, -im */
+    const float   *d;           /* [channels] */
+    const float   *x;
+    size_t         x_stride;
+    float         *h;           /* [states][2][16] */
+    float         *y;           /* not x; NULL: h alone */
+    size_t         y_stride, rows, channels, states;
+} kr_diagonal_timed;
 
 /*
  * One block of a convolution of 16 channels: y[t] = sum over s < length of k[s] x[t - s], for the rows of the
@@ -224,6 +294,10 @@ typedef struct kr_kernels {
     /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
     void (*turn)(const kr_turn *p);
+    void (*discretize)(const kr_discretize *p);
+    void (*turn_timed)(const kr_turn_timed *p);
+    void (*diagonal_timed)(const kr_diagonal_timed *p);
+    void (*rank)(const kr_rank *p);
     void (*fourier)(const kr_fourier *p);
     /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */
     void (*liquid)(const kr_turn *p, int alone);

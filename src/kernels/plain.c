@@ -7,6 +7,7 @@
 #include "core/real.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
+#include "kernels/times.h"
 
 typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
 
@@ -335,6 +336,75 @@ static void plain_diagonal_combine(float *end, const float *a, const float *befo
             plain_rotate(a + i, before + i, end[i], end[i + KR_LANES], 1, end + i);
 }
 
+/* What a state that is now (re, im) adds to the sums of the next row. */
+KR_INLINE void plain_rank_sums(const float *w, float re, float im, size_t rank, int precise, float *sums)
+{
+    sums[0] = kr_fma(w[KR_RANK_Q * KR_LANES], re, sums[0]);
+    for (size_t r = 1; r < rank; r++) {
+        const float *q = w + kr_rank_q(rank, r) * KR_LANES;
+
+        if (precise)
+            sums[r] = kr_fma(q[3 * KR_LANES], im, kr_fma(q[2 * KR_LANES], re, sums[r]));
+        sums[r] = kr_fma(q[KR_LANES], im, kr_fma(q[0], re, sums[r]));
+    }
+}
+
+/* One part of a state: x of its own part, z of the other, whose d comes with the sign that it has here. */
+KR_INLINE float plain_rank_part(const float *w, const float *sums, float u, float x, float z, size_t part, size_t rank,
+                                int precise)
+{
+    const float *d = w + KR_RANK_D * KR_LANES;
+    float        sign = part ? 1.0f : -1.0f, to = w[(KR_RANK_B + part) * KR_LANES] * u;
+
+    if (precise)
+        to = kr_fma(d[2 * KR_LANES], x, kr_fma(sign * d[3 * KR_LANES], z, to));
+    to = kr_fma(d[0], x, kr_fma(sign * d[KR_LANES], z, to));
+    for (size_t r = 0; r < rank; r++) {
+        const float *by = w + (KR_RANK_W + 4 * r + part) * KR_LANES;
+
+        if (precise)
+            to = kr_fma(by[2 * KR_LANES], sums[r], to);
+        to = kr_fma(by[0], sums[r], to);
+    }
+    return kr_flush(to);
+}
+
+/* Row after row: all states of a channel, with the sums of the row before; y in two chains, of re and of im. */
+static void plain_rank_channel(const kr_rank *p, size_t c)
+{
+    size_t       numbers = kr_rank_numbers(p->rank) * KR_LANES, at = c / KR_LANES * p->states;
+    const float *w = p->w + at * numbers + c % KR_LANES;
+    float       *x = p->x + at * 2 * KR_LANES + c % KR_LANES, sums[KR_MOST_RANK] = { 0 };
+
+    for (size_t n = 0; n < p->states; n++)
+        plain_rank_sums(w + n * numbers, x[n * 2 * KR_LANES], x[n * 2 * KR_LANES + KR_LANES], p->rank, p->precise, sums);
+    for (size_t t = 0; t < p->rows; t++) {
+        float u = p->u[t * p->u_stride + c], real = p->d ? p->d[c] * u : 0.0f, imaginary = 0;
+        float next[KR_MOST_RANK] = { 0 };
+
+        for (size_t n = 0; n < p->states; n++) {
+            const float *own = w + n * numbers;
+            float       *to = x + n * 2 * KR_LANES, re = to[0], im = to[KR_LANES];
+
+            to[0] = plain_rank_part(own, sums, u, re, im, 0, p->rank, p->precise);
+            to[KR_LANES] = plain_rank_part(own, sums, u, im, re, 1, p->rank, p->precise);
+            plain_rank_sums(own, to[0], to[KR_LANES], p->rank, p->precise, next);
+            real = kr_fma(own[KR_RANK_C * KR_LANES], to[0], real);
+            imaginary = kr_fma(own[(KR_RANK_C + 1) * KR_LANES], to[KR_LANES], imaginary);
+        }
+        for (size_t r = 0; r < p->rank; r++)
+            sums[r] = next[r];
+        if (p->y)
+            p->y[t * p->y_stride + c] = real + imaginary;
+    }
+}
+
+static void plain_rank(const kr_rank *p)
+{
+    for (size_t c = 0; c < p->channels; c++)
+        plain_rank_channel(p, c);
+}
+
 /* A number for every row: v; v x + v of a liquid system, or v x of its states alone. */
 enum { PLAIN_V, PLAIN_LIQUID, PLAIN_ALONE };
 
@@ -363,6 +433,84 @@ static void plain_turn_all(const kr_turn *p, int form)
                 p->out[at] = x[0];
                 p->out[at + width] = x[KR_LANES];
             }
+        }
+}
+
+/* ---- rows that are not a step apart ------------------------------------------------------------------ */
+
+/* x as two floats, of which none is subnormal. */
+static void plain_split(double x, float *high, float *low)
+{
+    *high = (float)kr_times_flush(x);
+    *low = (float)kr_times_flush(x - (double)*high);
+}
+
+static void plain_discretize(const kr_discretize *p)
+{
+    for (size_t i = 0; i < p->count * KR_LANES; i++) {
+        const double *z = p->z + i / KR_LANES * 4 * KR_LANES + i % KR_LANES;
+        float        *to = p->to + i / KR_LANES * 6 * KR_LANES + i % KR_LANES;
+        double        x = z[0] * p->time, y = z[KR_LANES] * p->time;
+        kr_complex    g = { z[2 * KR_LANES], z[3 * KR_LANES] }, by, r;
+        kr_times_turn turn;
+
+        if (p->rule == KR_BILINEAR) {
+            turn = kr_times_bilinear(x, y, &by);
+            r = kr_complex_scale(kr_complex_multiply(by, g), p->time);
+        } else {
+            turn = kr_times_exp(x, y);
+            r = kr_complex_multiply(turn.less, g);
+        }
+        if (p->rule == KR_IMPULSE)
+            r = kr_complex_of(1, 0);
+        plain_split(turn.a.re, to, to + 2 * KR_LANES);
+        plain_split(turn.a.im, to + KR_LANES, to + 3 * KR_LANES);
+        to[4 * KR_LANES] = (float)kr_times_flush(r.re);
+        to[5 * KR_LANES] = (float)kr_times_flush(r.im);
+    }
+}
+
+/* h = a h + r (re, im) for one state; parts stand 16 apart. */
+static void plain_timed_state(const float *a, float *h, float re, float im)
+{
+    float v_re = kr_fma(a[4 * KR_LANES], re, -(a[5 * KR_LANES] * im));
+    float v_im = kr_fma(a[4 * KR_LANES], im, a[5 * KR_LANES] * re), old_re = h[0], old_im = h[KR_LANES];
+
+    v_re = kr_fma(a[2 * KR_LANES], old_re, kr_fma(-a[3 * KR_LANES], old_im, v_re));
+    v_im = kr_fma(a[2 * KR_LANES], old_im, kr_fma(a[3 * KR_LANES], old_re, v_im));
+    h[0] = kr_flush(kr_fma(a[0], old_re, kr_fma(-a[KR_LANES], old_im, v_re)));
+    h[KR_LANES] = kr_flush(kr_fma(a[0], old_im, kr_fma(a[KR_LANES], old_re, v_im)));
+}
+
+static void plain_turn_timed(const kr_turn_timed *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t s = 0; s < p->states; s++) {
+            size_t at = t * p->stride + s;
+
+            plain_timed_state(p->sets + p->set[t] * 6 * KR_LANES + s, p->x + s, p->v[at], p->v[at + p->states]);
+            if (p->out) {
+                p->out[at] = p->x[s];
+                p->out[at + p->states] = p->x[s + KR_LANES];
+            }
+        }
+}
+
+static void plain_diagonal_timed(const kr_diagonal_timed *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t c = 0; c < p->channels; c++) {
+            const float *a = p->sets + p->set[t] * p->states * 6 * KR_LANES + c;
+            float       *h = p->h + c, x = p->x[t * p->x_stride + c], y = p->d[c] * x;
+
+            for (size_t n = 0; n < p->states; n++, h += 2 * KR_LANES, a += 6 * KR_LANES) {
+                const float *read = p->c + n * 2 * KR_LANES + c;
+
+                plain_timed_state(a, h, x, 0.0f);
+                y = kr_fma(read[KR_LANES], h[KR_LANES], kr_fma(read[0], h[0], y));
+            }
+            if (p->y)
+                p->y[t * p->y_stride + c] = y;
         }
 }
 
@@ -638,7 +786,8 @@ const kr_kernels kr_kernels_plain = {
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
     plain_pace, plain_heads, plain_fade, plain_chunk, plain_weigh,
-    plain_diagonal, plain_diagonal_combine, plain_turn, plain_fourier, plain_liquid,
+    plain_diagonal, plain_diagonal_combine, plain_turn, plain_discretize, plain_turn_timed,
+    plain_diagonal_timed, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

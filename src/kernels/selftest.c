@@ -61,7 +61,7 @@ static int selftest_fma(void)
 
 enum {
     ST_ROWS = 3, ST_IN = 72, ST_OUT = 20, ST_PADDED = 32,   /* two segments, a panel and a part */
-    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37
+    ST_BLOCKS = 2, ST_TAPS = 3, ST_STATES = 10, ST_WIDTH = 37, ST_MET = 3
 };
 
 /* Numbers in [-1, 1). */
@@ -296,6 +296,34 @@ static uint64_t selftest_turns(const kr_kernels *k, uint64_t hash)
     return hash;
 }
 
+/* Each number of sums, with and without low parts; the first state decays to +0 in the first row. */
+static uint64_t selftest_ranks(const kr_kernels *k, uint64_t hash)
+{
+    float   w[29 * ST_MET * ST_PADDED], x[2 * ST_MET * ST_PADDED], d[ST_OUT], u[ST_ROWS * ST_OUT], y[ST_ROWS * ST_OUT];
+    kr_rank p = { w, d, u, ST_OUT, x, y, ST_OUT, ST_ROWS, ST_OUT, ST_MET, 1, 0 };
+
+    selftest_fill(w, 29 * ST_MET * ST_PADDED, 18);
+    selftest_fill(d, ST_OUT, 19);
+    selftest_fill(u, ST_ROWS * ST_OUT, 20);
+    u[0] = 0;
+    for (int i = 0; i < 6; i++) {
+        p.rank = 1 + (size_t)i / 2;
+        p.precise = i % 2;
+        selftest_fill(x, 2 * ST_MET * ST_PADDED, 21);
+        for (size_t n = 0; n < 2 * ST_MET; n++)
+            x[n * KR_LANES] = 0x1p-101f;
+        k->rank(&p);
+        hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+        p.y = NULL;
+        k->rank(&p);
+        p.y = y;
+        for (size_t c = 0; c < ST_OUT; c++)
+            for (size_t n = 0; n < 2 * ST_MET; n++)
+                hash = kr_hash_floats(hash, &x[(c / KR_LANES * 2 * ST_MET + n) * KR_LANES + c % KR_LANES], 1);
+    }
+    return hash;
+}
+
 /* A spectrum, what it makes of rows, and that added to them: of 8 numbers and of 16, which have no pass of two. */
 static uint64_t selftest_fourier(const kr_kernels *k, uint64_t hash)
 {
@@ -323,6 +351,42 @@ static uint64_t selftest_fourier(const kr_kernels *k, uint64_t hash)
             hash = kr_hash_floats(hash, y, LENGTH * STRIDE);
         }
     }
+    return hash;
+}
+
+/* Steps of all sizes, some next to 0; then rows whose times alternate. */
+static uint64_t selftest_times(const kr_kernels *k, uint64_t hash)
+{
+    enum { COUNT = 2, SET = COUNT * 6 * KR_LANES };
+    float         numbers[COUNT * 4 * KR_LANES], sets[2 * SET], h[COUNT * 2 * KR_LANES], x[ST_ROWS * 2 * KR_LANES];
+    float         c[COUNT * 2 * KR_LANES], y[ST_ROWS * 2 * KR_LANES];
+    double        z[COUNT * 4 * KR_LANES];
+    const uint8_t which[ST_ROWS] = { 1, 0, 1 };
+    kr_discretize p = { z, sets, COUNT, 0.25, KR_HOLD };
+    kr_turn_timed turn = { sets, which, h, x, y, 2 * KR_LANES, ST_ROWS, ST_OUT - KR_LANES };
+    kr_diagonal_timed diagonal = { sets, which, c, c, x, KR_LANES, h, y, KR_LANES, ST_ROWS, ST_OUT - KR_LANES, COUNT };
+
+    selftest_fill(numbers, COUNT * 4 * KR_LANES, 18);
+    for (size_t i = 0; i < COUNT * 4 * KR_LANES; i++)
+        z[i] = (double)numbers[i] * (i % 5 == 0 ? 0x1p-30 : i % 5 == 1 ? 40.0 : 3.0);
+    for (p.rule = KR_HOLD; p.rule <= KR_IMPULSE; p.rule++)
+        for (size_t i = 0; i < 2; i++) {
+            p.to = sets + (1 - i) * SET;
+            p.time = i ? 0.25 : 1e4;
+            k->discretize(&p);
+            hash = kr_hash_floats(hash, p.to, SET);
+        }
+    selftest_fill(h, COUNT * 2 * KR_LANES, 19);
+    selftest_fill(x, ST_ROWS * 2 * KR_LANES, 20);
+    selftest_fill(c, COUNT * 2 * KR_LANES, 21);
+    k->turn_timed(&turn);
+    for (size_t i = 0; i < ST_ROWS * 2 * (ST_OUT - KR_LANES); i++)
+        hash = kr_hash_floats(hash, &y[i / 8 * 2 * KR_LANES + i % 8], 1);
+    k->diagonal_timed(&diagonal);
+    for (size_t i = 0; i < ST_ROWS * (ST_OUT - KR_LANES); i++)
+        hash = kr_hash_floats(hash, &y[i / 4 * KR_LANES + i % 4], 1);
+    for (size_t i = 0; i < COUNT * 2 * (ST_OUT - KR_LANES); i++)
+        hash = kr_hash_floats(hash, &h[i / 4 * KR_LANES + i % 4], 1);
     return hash;
 }
 
@@ -370,6 +434,8 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);
     hash = selftest_diagonal(kernels, hash);
+    hash = selftest_times(kernels, hash);
+    hash = selftest_ranks(kernels, hash);
     hash = selftest_heads(kernels, hash);
     hash = selftest_chunk(kernels, hash);
     hash = selftest_fourier(kernels, hash);

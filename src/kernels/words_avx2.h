@@ -70,6 +70,7 @@
 #define KR_HEAD_VECTORS   2
 #define KR_DIAGONAL_STATES 2
 #define KR_DIAGONAL_ROWS  64
+#define KR_RANK_STATES    2
 
 static const int32_t avx2_masks[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 

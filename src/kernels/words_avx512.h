@@ -62,6 +62,7 @@
 #define KR_HEAD_VECTORS   2
 #define KR_DIAGONAL_STATES 8
 #define KR_DIAGONAL_ROWS  64
+#define KR_RANK_STATES    4
 
 KR_INLINE int32_t avx512_load_int(const int8_t *p)
 {

@@ -61,6 +61,7 @@
 #define KR_HEAD_VECTORS   2
 #define KR_DIAGONAL_STATES 4
 #define KR_DIAGONAL_ROWS  64
+#define KR_RANK_STATES    4
 
 KR_INLINE float32x4_t KR_NAME(load_part)(const float *p, size_t n)
 {

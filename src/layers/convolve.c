@@ -1,8 +1,6 @@
 /* convolve.c - lanes and episodes of a layer, panel by panel. */
 #include "layers/convolve.h"
 
-#include <string.h>
-
 /* A run, and what its tasks share. */
 typedef struct convolve_job {
     const kr_layer    *layer;
@@ -45,7 +43,8 @@ static void convolve_lane(const convolve_job *job, kr_convolver *c, size_t lane)
     const kr_rows     *in = job->in;
     size_t             numbers = what->of.numbers, end = in->first[lane + 1];
     size_t             column = c->panel * KR_LANES * (what->of.pairs ? 2 : 1);
-    float             *state = kr_layer_memory(job->layer, job->context, lane) + what->memory + c->panel * numbers;
+    size_t             at = what->memory + c->panel * numbers;
+    float             *memory = kr_layer_memory(job->layer, job->context, lane);
 
     for (size_t from = in->first[lane], to; from < end; from = to) {
         kr_panel_rows rows = { what->x + from * what->x_stride + column, what->y + from * what->y_stride + column,
@@ -54,8 +53,8 @@ static void convolve_lane(const convolve_job *job, kr_convolver *c, size_t lane)
         to = kr_rows_episode(in, from, end);
         rows.rows = to - from;
         if (in->reset && in->reset[from])
-            memset(state, 0, numbers * sizeof *state);
-        kr_convolver_run(c, &rows, state);
+            kr_layer_begin(job->layer, memory, at, numbers);
+        kr_convolver_run(c, &rows, memory + at);
     }
 }
 

@@ -275,6 +275,7 @@ struct kr_layer {
     kr_flow     in, out;
     int         whole;              /* it needs whole sequences */
     int         uses_time;          /* dt changes what it makes */
+    int         varies;             /* as it is set up its rows are not alike: no KR_CONVOLVES */
     int         own_axis;           /* its children run along an axis within a step */
     size_t      along_bytes;        /* an 'over': what its children remember of one sequence */
     /* The rest is of the whole subtree. */

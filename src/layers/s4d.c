@@ -5,17 +5,24 @@
  *     dt = f(inv_dt) rate                    A = -f(A_real) - i f(A_imag)
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
+ *     dirac:     a = exp(dt A), b = B;       async: a = exp(dt A), b of zoh for a row whose own dt is 1
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
  * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
- * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
+ * b = 1; all this in double, beforehand.  A row's own dt multiplies dt, and its u is then multiplied
+ * by what its b is of that of a row whose own is 1.  With several heads C and D have a row for each and y comes head by
  * head: every head of a channel has states of its own, which are the same.
+ *
+ * Bidirectional: C has rows for as many heads again, which read states that run from the last row to the first, and
+ * of these what they were before the row itself came: y[t] += 2 Re(sum of C' h'), h' of the rows behind t.
  */
 #include "layers/convolve.h"
 #include "layers/share.h"
+#include "layers/transform.h"
 #include "scan/diagonal.h"
+#include "scan/timed.h"
 
 #include <string.h>
 
@@ -25,13 +32,12 @@
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
 enum { S4D_FULL, S4D_MINIMAL, S4D_H3 };
-enum { S4D_ZOH, S4D_BILINEAR };
-enum { S4D_EXP, S4D_NONE, S4D_RELU, S4D_SIGMOID, S4D_SOFTPLUS };
+enum { S4D_ZOH, S4D_BILINEAR, S4D_DIRAC, S4D_ASYNC };
 
 typedef struct s4d {
     size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
-    int          tied, fast;
+    int          tied, fast, bidirectional;
     float        rate, bandlimit;
     const float *dt;            /* [width], or [width][states]; here and below width without the tile */
     const float *a_real, *a_imag;       /* [copies][states] */
@@ -41,14 +47,17 @@ typedef struct s4d {
     const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
+    double      *z;             /* as kr_timed's */
+    int          rule;
+    float       *back, *none;   /* bidirectional: of the second heads, their c and d, which is 0 */
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     float       *skip;          /* d for all channels, or NULL: d is */
     int          precise;
 } s4d;
 
 static const char *const s4d_forms[] = { "full", "minimal", "h3", NULL };
-static const char *const s4d_discretizations[] = { "zoh", "bilinear", NULL };
-static const char *const s4d_transforms[] = { "exp", "none", "relu", "sigmoid", "softplus", NULL };
+static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dirac", "async", NULL };
+static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
     { "states",   KR_COUNT,  KR_AT(s4d, states), 1, KR_MOST_STATES, 32, NULL },
@@ -57,13 +66,14 @@ static const kr_option s4d_options[] = {
     { "tile",     KR_COUNT | KR_LATE, KR_AT(s4d, tile), 1, KR_MOST_WIDTH, 1, NULL },
     { "form",     KR_CHOICE, KR_AT(s4d, form),   0, 0, S4D_FULL, s4d_forms },
     { "discretization", KR_CHOICE, KR_AT(s4d, discretization), 0, 0, S4D_ZOH, s4d_discretizations },
-    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, S4D_EXP, s4d_transforms },
-    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, S4D_NONE, s4d_transforms },
-    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, S4D_EXP, s4d_transforms },
+    { "real",     KR_CHOICE, KR_AT(s4d, real),   0, 0, KR_THROUGH_EXP, s4d_transforms },
+    { "imag",     KR_CHOICE, KR_AT(s4d, imag),   0, 0, KR_THROUGH_NONE, s4d_transforms },
+    { "step",     KR_CHOICE, KR_AT(s4d, step),   0, 0, KR_THROUGH_EXP, s4d_transforms },
     { "tied",     KR_FLAG,   KR_AT(s4d, tied),   0, 1, 1, NULL },
     { "fast",     KR_FLAG,   KR_AT(s4d, fast),   0, 1, 0, NULL },
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
     { "bandlimit", KR_REAL,  KR_AT(s4d, bandlimit), 0, 1e9, 0, NULL },
+    { "bidirectional", KR_FLAG | KR_LATE, KR_AT(s4d, bidirectional), 0, 1, 0, NULL },
     { 0 }
 };
 
@@ -94,6 +104,8 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
     layer->out_width = p->heads * layer->in_width;
+    layer->whole = p->bidirectional;
+    layer->uses_time = !p->bidirectional;
     return KRAIT_OK;
 }
 
@@ -107,7 +119,8 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
     };
     const s4d *p = layer->params;
     size_t     width = s4d_width(layer), copies = s4d_copies(layer);
-    uint64_t   c[4] = { p->heads, width, p->states, 2 }, b[4] = { copies, p->states, 2 };
+    uint64_t   c[4] = { p->bidirectional ? 2 * p->heads : p->heads, width, p->states, 2 };
+    uint64_t   b[4] = { copies, p->states, 2 };
 
     kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
     kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
@@ -118,25 +131,16 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
         wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    if (p->bidirectional)
+        return;
     kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
     wants->list[wants->count - 1].optional = 1;
 }
 
 /* ---- setting up, in double --------------------------------------------------------------------- */
 
-static double s4d_transformed(int transform, double x)
-{
-    switch (transform) {
-    case S4D_EXP:      return kr_exp(x);
-    case S4D_RELU:     return (x > 0 ? x : 0) + 1e-4;
-    case S4D_SIGMOID:  return 1 / (1 + kr_exp(-x));
-    case S4D_SOFTPLUS: return x > 20 ? x : kr_log1p(kr_exp(x));     /* as PyTorch has it */
-    default:           return x;
-    }
-}
-
 /* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
-typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
+typedef struct s4d_pole { kr_complex z, a, b, read; } s4d_pole;
 
 static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
 {
@@ -144,19 +148,20 @@ static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
     size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
     size_t     at = from % s4d_copies(layer) * p->states + n;
     double     given = (double)p->dt[p->tied ? from : from * p->states + n];
-    double     own = s4d_transformed(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
-    double     imag = s4d_transformed(p->imag, (double)p->a_imag[at]);
+    double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
+    double     imag = kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
-    kr_complex z = kr_complex_of(-dt * s4d_transformed(p->real, (double)p->a_real[at]),
+    kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
     const float *c = p->c + ((head * width + from) * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
     s4d_pole     pole;
 
     half = kr_complex_scale(z, 0.5);
     below = kr_complex_subtract(one, half);
-    if (p->discretization == S4D_ZOH) {
+    pole.z = z;
+    if (p->discretization != S4D_BILINEAR) {
         pole.a = kr_complex_exp(z);
-        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
+        pole.b = p->discretization == S4D_DIRAC ? one : kr_complex_scale(kr_complex_exprel(z), dt);
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
         pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
@@ -199,6 +204,14 @@ static void s4d_put(s4d *p, size_t channel, size_t n, s4d_pole pole)
     s4d_split(held.im, power + KR_LANES);
 }
 
+static void s4d_put_back(s4d *p, size_t channel, size_t n, s4d_pole pole)
+{
+    float *to = p->back + 2 * (channel / KR_LANES * p->states + n) * KR_LANES + channel % KR_LANES;
+
+    to[0] = (float)pole.read.re;
+    to[KR_LANES] = (float)-pole.read.im;
+}
+
 /* The official state has b in it, h is without. */
 static void s4d_put_start(s4d *p, size_t channel, size_t from, size_t n, kr_complex b)
 {
@@ -219,11 +232,18 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
     p->start = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->z = kr_carve_bytes(carve, numbers, 4 * p->states * sizeof *p->z);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
+    p->back = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 2 * p->states);
+    p->none = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 1);
     if (p->tile > 1)
         p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
+    if (p->bidirectional) {
+        memset(p->back, 0, numbers * 2 * p->states * sizeof *p->back);
+        memset(p->none, 0, numbers * sizeof *p->none);
+    }
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
     for (size_t c = 0; p->skip && c < channels; c++)
@@ -232,6 +252,8 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
     memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
+    memset(p->z, 0, numbers * 4 * p->states * sizeof *p->z);
+    p->rule = p->discretization == S4D_ZOH ? KR_HOLD : p->discretization == S4D_BILINEAR ? KR_BILINEAR : KR_IMPULSE;
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
@@ -241,6 +263,9 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
             s4d_pole pole = s4d_pole_of(layer, c, n);
 
             s4d_put(p, c, n, pole);
+            kr_timed_put(p->z, c, n, p->states, p->rule, pole.z);
+            if (p->bidirectional)
+                s4d_put_back(p, c, n, s4d_pole_of(layer, channels + c, n));
             if (p->initial)
                 s4d_put_start(p, c, c % layer->in_width % s4d_width(layer), n, pole.b);
         }
@@ -260,11 +285,14 @@ static void s4d_memory(const kr_layer *layer, kr_parts *parts)
     const s4d *p = layer->params;
 
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, layer->out_width, 2 * p->states);
+    if (p->bidirectional)
+        kr_part_add(parts, "back", KR_PART_CHANNELS, layer->out_width, 2 * p->states);
 }
 
 typedef struct s4d_room {
     float *u;                   /* [rows][heads · width]: what comes, once for each head; NULL with one */
-    float *summaries;           /* of a scan's segments */
+    float *turned, *back;       /* [rows][heads · width]: from last to first, and what is made of that; or NULL */
+    kr_timed_room timed;        /* and of a scan's segments */
 } s4d_room;
 
 static kr_convolution s4d_convolution(const kr_layer *layer)
@@ -275,14 +303,18 @@ static kr_convolution s4d_convolution(const kr_layer *layer)
                              .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
 }
 
-static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
+static s4d_room s4d_take(const kr_layer *layer, size_t rows, size_t tasks, kr_carve *carve)
 {
     const s4d *p = layer->params;
     s4d_room   room = { 0 };
 
     if (p->heads > 1)
         room.u = kr_carve_floats(carve, rows, layer->out_width);
-    room.summaries = kr_diagonal_take(rows, layer->out_width, p->states, carve);
+    if (p->bidirectional) {
+        room.turned = kr_carve_floats(carve, rows, layer->out_width);
+        room.back = kr_carve_floats(carve, rows, layer->out_width);
+    }
+    room.timed = kr_timed_take(rows, layer->out_width, p->states, tasks, carve);
     return room;
 }
 
@@ -290,18 +322,21 @@ static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *
 {
     kr_convolution of = s4d_convolution(layer);
 
-    s4d_take(layer, most->rows, carve);
+    s4d_take(layer, most->rows, most->tasks, carve);
     kr_convolve_scratch(&of, most, carve);
 }
 
-/* A run, and how its tasks share it. */
+/* A run in one direction, and how its tasks share it. */
 typedef struct s4d_job {
     const kr_layer   *layer;
-    const kr_context *context;
+    kr_context       *context;
     const kr_rows    *in;
     s4d_room          room;
     const float      *u;        /* [rows][heads · width] */
     float            *out;
+    const float      *read, *d;
+    size_t            memory;   /* floats before its states in what a lane remembers */
+    uint64_t          work;
     kr_shares         shares;
 } s4d_job;
 
@@ -310,12 +345,12 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
 {
     const s4d *p = run->layer->params;
     size_t     width = run->layer->out_width, c = share->from;
-    kr_diagonal job = { p->a + c * p->states * 4, p->read + c * p->states * 2, (p->skip ? p->skip : p->d) + c, run->u + from * width + c,
+    kr_diagonal job = { p->a + c * p->states * 4, run->read + c * p->states * 2, run->d + c, run->u + from * width + c,
                         width, h + c * p->states * 2, run->out + from * width + c, width, to - from,
                         share->to - c, p->states, p->precise };
 
     if (run->context->mode == KRAIT_SCAN)
-        kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.summaries);
+        kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.timed.summaries);
     else
         run->context->kernels->diagonal(&job);
 }
@@ -327,38 +362,91 @@ static void s4d_panel(const void *job, size_t panel, const kr_panel_rows *rows, 
     const s4d_job *run = job;
     const s4d     *p = run->layer->params;
     size_t         c = panel * KR_LANES;
-    kr_diagonal    part = { p->a + c * p->states * 4, p->read + c * p->states * 2, p->d + c,
+    kr_diagonal    part = { p->a + c * p->states * 4, run->read + c * p->states * 2, run->d + c,
                             rows->x ? rows->x : zeros, rows->x ? rows->x_stride : 0, h, rows->y, rows->y_stride,
                             rows->rows, kr_min(KR_LANES, run->layer->out_width - c), p->states, p->precise };
 
     run->context->kernels->diagonal(&part);
 }
 
-static void s4d_convolve(s4d_job *run, kr_context *context, uint64_t work)
+static void s4d_convolve(s4d_job *run)
 {
-    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, run->layer->out_width, run->layer->out_width,
-                        0, work };
+    size_t      width = run->layer->out_width;
+    kr_convolve job = { s4d_convolution(run->layer), run->u, run->out, width, width, run->memory, run->work };
 
     job.of.run = s4d_panel;
     job.of.job = run;
-    job.of.kernels = context->kernels;
-    kr_convolve_run(run->layer, context, run->in, &job);
+    job.of.kernels = run->context->kernels;
+    kr_convolve_run(run->layer, run->context, run->in, &job);
 }
 
-static void s4d_lanes(const s4d_job *run, const kr_share *share)
+/* Rows of an episode with a time between them: of one panel, as kr_timed has it. */
+typedef struct s4d_timed {
+    const s4d_job *run;
+    size_t         first;       /* the episode's row */
+} s4d_timed;
+
+static void s4d_timed_rows(const void *argument, const kr_timed_rows *rows)
+{
+    const s4d_timed *job = argument;
+    const s4d_job   *run = job->run;
+    const s4d       *p = run->layer->params;
+    size_t           width = run->layer->out_width, c = rows->panel * KR_LANES, n = kr_min(KR_LANES, width - c);
+    size_t           at = (job->first + rows->row) * width + c;
+    const float     *read = run->read + c * p->states * 2, *d = run->d + c;
+    float           *y = rows->ends ? NULL : run->out + at;
+    kr_diagonal       steady = { p->a + c * p->states * 4, read, d, run->u + at, width, rows->state, y, width,
+                                 rows->rows, n, p->states, p->precise };
+    kr_diagonal_timed timed = { rows->sets, rows->set, read, d, run->u + at, width, rows->state, y, width,
+                                rows->rows, n, p->states };
+
+    if (rows->set)
+        run->context->kernels->diagonal_timed(&timed);
+    else
+        run->context->kernels->diagonal(&steady);
+}
+
+/* 'sets' are those of the share, which is a panel; NULL: all channels are scanned in segments. */
+static void s4d_timed_episode(const s4d_job *run, const kr_share *share, kr_timed_sets *sets, float *h, size_t from,
+                              size_t to)
+{
+    const s4d    *p = run->layer->params;
+    s4d_timed     own = { run, from };
+    kr_timed      timed = { run->context->kernels, p->z, p->a, p->precise, p->rule, run->layer->out_width, p->states,
+                            run->in->dt + from, &own, s4d_timed_rows };
+    kr_timed_rows rows = { .panel = share->from / KR_LANES, .rows = to - from,
+                           .state = h + share->from * p->states * 2 };
+
+    if (sets)
+        kr_timed_run(&timed, sets, &rows);
+    else
+        kr_timed_scan(&timed, to - from, h, &run->context->tasks, &run->room.timed);
+}
+
+/* Do rows have times that count? */
+static int s4d_is_timed(const s4d_job *run)
+{
+    return run->in->dt && run->layer->uses_time;
+}
+
+static void s4d_lanes(const s4d_job *run, const kr_share *share, kr_timed_sets *sets)
 {
     const kr_rows *in = run->in;
     size_t         numbers = ((const s4d *)run->layer->params)->states * 2;
 
     for (size_t lane = share->lane; lane < share->lane_end; lane++) {
-        float *h = kr_layer_memory(run->layer, run->context, lane);
+        float *memory = kr_layer_memory(run->layer, run->context, lane);
         size_t end = in->first[lane + 1];
 
         for (size_t from = in->first[lane], to; from < end; from = to) {
             to = kr_rows_episode(in, from, end);
             if (in->reset && in->reset[from])
-                kr_layer_begin(run->layer, h, share->from * numbers, kr_pad16(share->to - share->from) * numbers);
-            s4d_episode(run, share, h, from, to);
+                kr_layer_begin(run->layer, memory, run->memory + share->from * numbers,
+                               kr_pad16(share->to - share->from) * numbers);
+            if (s4d_is_timed(run) && !kr_timed_steady(in->dt + from, to - from))
+                s4d_timed_episode(run, share, sets, memory + run->memory, from, to);
+            else
+                s4d_episode(run, share, memory + run->memory, from, to);
         }
     }
 }
@@ -366,9 +454,18 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
 static void s4d_task(void *argument, size_t task)
 {
     const s4d_job *run = argument;
-    kr_share       share = kr_share_of(&run->shares, task, run->in->lanes, run->layer->out_width);
+    kr_share       share = kr_share_of(&run->shares, task, run->in->lanes, run->layer->out_width), panel = share;
 
-    s4d_lanes(run, &share);
+    if (!s4d_is_timed(run)) {
+        s4d_lanes(run, &share, NULL);
+        return;
+    }
+    for (panel.from = share.from; panel.from < share.to; panel.from = panel.to) {
+        kr_timed_sets sets = kr_timed_sets_of(&run->room.timed, ((const s4d *)run->layer->params)->states, task);
+
+        panel.to = kr_min(panel.from + KR_LANES, share.to);
+        s4d_lanes(run, &panel, &sets);
+    }
 }
 
 static void s4d_spread(const s4d_job *run, size_t rows, size_t heads)
@@ -379,24 +476,71 @@ static void s4d_spread(const s4d_job *run, size_t rows, size_t heads)
         memcpy(run->room.u + i * width, run->in->data + i / heads * width, width * sizeof *run->room.u);
 }
 
+static void s4d_direction(s4d_job *job)
+{
+    size_t used = job->context->scratch.used;
+
+    if (job->context->mode == KRAIT_CONVOLUTION && !s4d_is_timed(job))   /* pool may bring times */
+        s4d_convolve(job);
+    else if (job->context->mode == KRAIT_SCAN)
+        s4d_lanes(job, &(kr_share){ 0, job->in->lanes, 0, job->layer->out_width }, NULL);
+    else
+        kr_tasks_run(&job->context->tasks, s4d_task, job, job->shares.channels * job->shares.lanes);
+    job->context->scratch.used = used;
+}
+
+/* Calls 'each' with the rows from..to-1 of every episode. */
+static void s4d_episodes(const s4d_job *job, void (*each)(const s4d_job *job, size_t from, size_t to))
+{
+    for (size_t lane = 0; lane < job->in->lanes; lane++)
+        for (size_t from = job->in->first[lane], to; from < job->in->first[lane + 1]; from = to) {
+            to = kr_rows_episode(job->in, from, job->in->first[lane + 1]);
+            each(job, from, to);
+        }
+}
+
+static void s4d_turn_round(const s4d_job *job, size_t from, size_t to)
+{
+    size_t width = job->layer->out_width;
+
+    for (size_t i = from; i < to; i++)
+        memcpy(job->room.turned + i * width, job->u + (from + to - 1 - i) * width, width * sizeof *job->u);
+}
+
+/* What row t + 1 left behind it, seen from the end, is added to row t. */
+static void s4d_add_back(const s4d_job *job, size_t from, size_t to)
+{
+    size_t width = job->layer->out_width;
+
+    for (size_t t = from; t + 1 < to; t++)
+        job->context->kernels->add(job->out + t * width, job->room.back + (from + to - 2 - t) * width, width);
+}
+
 static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const s4d *p = layer->params;
     size_t     rows = kr_rows_count(in), width = layer->out_width;
-    uint64_t   work = (uint64_t)rows * width * p->states * (p->precise ? 10 : 6);
-    s4d_job    job = { layer, context, in, s4d_take(layer, rows, &context->scratch), in->data, out->data,
-                       kr_shares_for(&context->tasks, work, in->lanes, width) };
+    s4d_job    job = { layer, context, in, s4d_take(layer, rows, context->tasks.most, &context->scratch), in->data, out->data, p->read,
+                       p->skip ? p->skip : p->d, 0, (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
 
+    job.shares = kr_shares_for(&context->tasks, job.work, in->lanes, width);
     if (p->heads > 1) {
         s4d_spread(&job, rows, p->heads);
         job.u = job.room.u;
     }
-    if (context->mode == KRAIT_CONVOLUTION)
-        s4d_convolve(&job, context, work);
-    else if (context->mode == KRAIT_SCAN)
-        s4d_lanes(&job, &(kr_share){ 0, in->lanes, 0, width });
-    else
-        kr_tasks_run(&context->tasks, s4d_task, &job, job.shares.channels * job.shares.lanes);
+    s4d_direction(&job);
+    if (p->bidirectional) {
+        s4d_job back = job;
+
+        s4d_episodes(&job, s4d_turn_round);
+        back.u = job.room.turned;
+        back.out = job.room.back;
+        back.read = p->back;
+        back.d = p->none;
+        back.memory = kr_pad16(width) * 2 * p->states;
+        s4d_direction(&back);
+        s4d_episodes(&job, s4d_add_back);
+    }
 }
 
 extern const kr_layer_type kr_layer_s4d;

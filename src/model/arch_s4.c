@@ -27,7 +27,7 @@ static const char *const s4_harmless[] = {
 
 typedef struct s4 {
     size_t inputs, width, states, layers, classes, channels, copies;
-    int    batch, prenorm, final_norm, tied, fast, bilinear;
+    int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
 } s4;
@@ -53,7 +53,7 @@ static krait_status s4_transform(kr_loading *loading, const char *name, int fall
 static krait_status s4_refuse(kr_loading *loading)
 {
     static const char *const modes[] = { "diag", NULL }, *const activations[] = { "gelu", NULL };
-    static const char *const flags[] = { "bidirectional", "is_real", "swap_channels" };
+    static const char *const flags[] = { "is_real", "swap_channels" };
     int          chosen, set = 0;
     krait_status status = kr_field_choice(loading, loading->config, "mode", modes, 0, &chosen);
 
@@ -104,6 +104,7 @@ static krait_status s4_choices(kr_loading *loading, s4 *s)
         (status = s4_transform(loading, "dt_transform", S4_EXP, &s->step)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "prenorm", 0, &s->prenorm)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "final_norm", 0, &s->final_norm)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, loading->config, "bidirectional", 0, &s->bidirectional)) != KRAIT_OK ||
         (status = kr_field_switch(loading, loading->config, "dt_tie", 1, &s->tied)) != KRAIT_OK)
         return status;
     return kr_field_switch(loading, loading->config, "dt_fast", 0, &s->fast);
@@ -160,6 +161,8 @@ static void s4_write_kernel(kr_writer *w, const s4 *s)
     kr_write_number(w, s->rate);
     kr_write(w, ",\"bandlimit\":");
     kr_write_number(w, s->bandlimit);
+    if (s->bidirectional)
+        kr_write(w, ",\"bidirectional\":true");
     kr_write(w, "}}");
 }
 

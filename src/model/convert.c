@@ -269,6 +269,10 @@ static krait_status convert_tensor(convert_job *job, const convert_item *item)
 static void convert_vocabulary(convert_job *job)
 {
     const kr_json *tree = job->loading.tree, *end = kr_json_get(tree, "end_token");
+    const kr_json *json = kr_json_get(job->loading.package.metadata, KR_TOKENIZER_JSON_KEY);
+    const kr_file *file = &job->loading.tokenizer_file;
+    kr_json        own = { .kind = KR_JSON_TEXT, .key = KR_TOKENIZER_JSON_KEY,
+                           .text = (const char *)file->bytes, .count = file->count };
 
     if (job->loading.model->tokens.model) {
         for (const kr_json *field = job->loading.package.metadata->first; field; field = field->next)
@@ -276,6 +280,10 @@ static void convert_vocabulary(convert_job *job)
                 kr_gguf_copy(&job->gguf, field);
         return;
     }
+    if (job->loading.model->tokenizer && file->count)
+        json = &own;
+    if (json && json->kind == KR_JSON_TEXT)
+        kr_gguf_copy(&job->gguf, json);
     if (!convert_foreign(job))
         return;                     /* the description says it */
     kr_gguf_text(&job->gguf, "tokenizer.ggml.model", "none");

@@ -277,17 +277,6 @@ static krait_status load_describe(kr_loading *loading, const kr_origin *origin)
                          &loading->arena, loading->message);
 }
 
-/* The file's vocabulary, unless tokens are bytes or there are none. */
-static krait_status load_tokens(kr_loading *loading)
-{
-    krait_model *model = loading->model;
-
-    if (strcmp(loading->package.format, "gguf") != 0 || model->bytes || model->vocabulary == 0)
-        return KRAIT_OK;
-    return kr_tokens_read(&model->tokens, loading->package.metadata, model->vocabulary, loading->what, &model->arena,
-                          loading->message);
-}
-
 /* ---- the listing -------------------------------------------------------------------------------- */
 
 static const char *load_keep(kr_loading *loading, const char *text, size_t length)
@@ -404,7 +393,7 @@ krait_status kr_load_begin(kr_loading *loading, const kr_origin *origin,
         (status = load_describe(loading, origin)) != KRAIT_OK ||
         (status = kr_build(loading)) != KRAIT_OK ||
         (status = kr_bind_shared(loading)) != KRAIT_OK ||
-        (status = load_tokens(loading)) != KRAIT_OK)
+        (status = kr_load_tokens(loading)) != KRAIT_OK)
         return status;
     return kr_plan(loading);
 }
@@ -417,6 +406,7 @@ void kr_load_end(kr_loading *loading, int keep)
         return;
     kr_arena_free(&loading->arena);
     kr_file_close(&loading->config_file, &model->memory);
+    kr_file_close(&loading->tokenizer_file, &model->memory);
     if (!keep)
         kr_model_free(model);
 }

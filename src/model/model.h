@@ -12,6 +12,7 @@
 #include "formats/package.h"
 #include "formats/tokens.h"
 #include "layers/layer.h"
+#include "text/tokenizer.h"
 
 /* One want of one layer and the tensor that it got. */
 typedef struct kr_bound {
@@ -66,7 +67,8 @@ struct krait_model {
     kr_flows          flows;
     int64_t           end_token;    /* -1: none */
     int               bytes;        /* tokens are bytes */
-    kr_tokens         tokens;       /* else what they stand for, if the file says so */
+    kr_tokens         tokens;       /* else what they stand for, if a GGUF says so */
+    krait_tokenizer  *tokenizer;    /* of that, or of tokenizer.json; in the arena; NULL: none */
     kr_bound         *bound;
     size_t            n_bound;
     kr_model_part    *parts;
@@ -108,6 +110,7 @@ typedef struct kr_loading {
     krait_model    *model;
     kr_arena        arena;          /* gone when loading ends */
     kr_file         config_file;
+    kr_file         tokenizer_file; /* the tokenizer.json that the model's tokenizer is of */
     kr_package      package;
     const kr_json  *config;         /* a config.json or krait's own description */
     const kr_json  *tree;           /* krait's own description */
@@ -127,6 +130,8 @@ krait_status kr_load_room(kr_loading *loading, size_t count);
 krait_status kr_load_file(kr_loading *loading, const char *path, kr_package *package);
 /* shards.c: the files of the index at 'path', beside it in 'folder', as one package. */
 krait_status kr_load_shards(kr_loading *loading, const char *folder, const char *path);
+/* vocabulary.c: of the GGUF, or of the tokenizer.json in the folder, if tokens are not bytes. */
+krait_status kr_load_tokens(kr_loading *loading);
 /* Frees what loading needed; with keep 0 the model too. */
 void         kr_load_end(kr_loading *loading, int keep);
 /* All of it.  kernels NULL: what options and the CPU say. */

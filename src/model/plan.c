@@ -110,7 +110,7 @@ static krait_status plan_layer(kr_loading *loading, kr_layer *layer, plan_place 
 {
     krait_status status = plan_memory(loading, layer, place, n);
 
-    loading->model->convolves |= (layer->type->flags & KR_CONVOLVES) != 0;
+    loading->model->convolves |= (layer->type->flags & KR_CONVOLVES) && !layer->varies;
     loading->model->uses_time |= layer->uses_time && !(layer->in.axis && layer->in.axis->own_axis);
     if (status == KRAIT_OK && layer->n_children && layer->children[0]->in.axis == layer)
         return plan_along(loading, layer, place, n);

@@ -255,8 +255,8 @@ krait_status kr_prepare(kr_loading *loading)
     prepare_made(model->root, &carve);
     if (carve.broken)
         return kr_fail_memory(loading->message);
-    if (carve.used) {
-        model->weights = kr_memory_take(&model->memory, carve.used, KR_ALIGN);
+    if (carve.used) {                   /* what preparing needs for itself lies behind what is there by then */
+        model->weights = kr_memory_take(&model->memory, carve.peak, KR_ALIGN);
         if (!model->weights)
             return kr_fail_memory(loading->message);
         model->weights_bytes = carve.used;

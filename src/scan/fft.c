@@ -8,7 +8,7 @@
 
 #include "core/complex.h"
 
-enum { FFT_FINE = 512, FFT_COARSE = 4 * KR_FFT_MOST / FFT_FINE };
+enum { FFT_FINE = 256, FFT_COARSE = 4 * KR_FFT_MOST / FFT_FINE };
 #define FFT_TURN 6.28318530717958647692
 
 /* e^(2 pi i j / turn), j below FFT_FINE, and of every FFT_FINE-th beyond. */

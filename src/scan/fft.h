@@ -12,8 +12,8 @@
 #include "core/carve.h"
 
 enum {
-    KR_FFT_LEAST = 64,              /* rows of a block, a power of 2 */
-    KR_FFT_MOST  = 65536
+    KR_FFT_LEAST = 16,              /* rows of a block, a power of 2 */
+    KR_FFT_MOST  = 16384
 };
 
 typedef struct kr_fft {

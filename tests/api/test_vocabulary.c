@@ -7,6 +7,7 @@
 #include "krait.h"
 #include "support/bytes.h"
 #include "support/tiny.h"
+#include "support/vocabulary.h"
 #include "test.h"
 
 enum { I32 = 5, F32 = 6, TEXT = 8, ARRAY = 9, U32 = 4, ROWS = 300 };
@@ -140,11 +141,12 @@ static krait_model *opened(const char *path)
     return model;
 }
 
+/* Neither can encode: gpt2's lacks bytes, and llama's only can where it has its token for what is unknown. */
 static void check_tokens(const krait_model *model, const entry *entries, size_t n, size_t count)
 {
     const char *text;
     size_t      length, tokens;
-    int64_t     value = 0;
+    int64_t     value = 0, encodes = 0;
 
     for (size_t i = 0; i < count; i++) {
         test_note("token %zu", i);
@@ -158,7 +160,9 @@ static void check_tokens(const krait_model *model, const entry *entries, size_t 
     CHECK_STATUS(krait_token_bytes(model, -1, &text, &length), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_token_bytes(model, INT32_MAX, &text, &length), KRAIT_ERR_ARGUMENT);
     CHECK(text == NULL && length == 0);
-    CHECK_STATUS(krait_encode(model, "x", 1, 0, NULL, 0, &tokens), KRAIT_ERR_UNSUPPORTED);
+    CHECK_STATUS(krait_tokenizer_get(krait_model_tokenizer(model), KRAIT_TOKENIZER_ENCODES, &encodes), KRAIT_OK);
+    CHECK_INT(encodes, entries[0].type == UNKNOWN);
+    CHECK_STATUS(krait_encode(model, "x", 1, 0, NULL, 0, &tokens), encodes ? KRAIT_ERR_SPACE : KRAIT_ERR_UNSUPPORTED);
     CHECK_STATUS(krait_model_get(model, KRAIT_END_TOKEN, &value), KRAIT_OK);
     CHECK_INT(value, 2);
     CHECK_STATUS(krait_model_get(model, KRAIT_VOCABULARY, &value), KRAIT_OK);
@@ -451,4 +455,49 @@ TEST(vocabulary_without_memory)
     bytes_free(&keys);
     bytes_free(&file);
     free(plain);
+}
+
+/* The tokenizer.json of a folder is the model's own, and goes over into a GGUF and out of it. */
+TEST(vocabulary_of_a_folder)
+{
+    tiny         *t = tiny_make(&(tiny_sizes){ .vocabulary = ROWS, .layers = 1 }, 4);
+    bytes         json = vocabulary_json_make(NULL);
+    char          folder[256], path[300], to[256], again[256];
+    krait_model  *model;
+    krait_message why = { "" };
+
+    test_path(folder, sizeof folder, "vocabulary-folder");
+    test_path(to, sizeof to, "vocabulary-folder.gguf");
+    test_path(again, sizeof again, "vocabulary-folder-again.gguf");
+    tiny_folder(t, folder);
+    snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+    tiny_write(path, json.at, json.count);
+    CHECK_STATUS(krait_convert(folder, to, NULL, NULL), KRAIT_OK);
+    CHECK_STATUS(krait_convert(to, again, NULL, NULL), KRAIT_OK);
+    for (int i = 0; i < 3; i++) {
+        krait_tokenizer *alone = NULL;
+        const char      *from = i == 0 ? folder : i == 1 ? to : again;
+        int32_t          ids[4] = { 0 };
+        size_t           count = 0;
+
+        test_note("%s", from);
+        model = opened(from);
+        CHECK(krait_model_tokenizer(model) != NULL);
+        CHECK_STATUS(krait_encode(model, "hello", 5, 0, ids, 4, &count), KRAIT_OK);
+        CHECK(count == 2 && ids[0] == 258 && ids[1] == 'o');
+        CHECK_STATUS(krait_tokenizer_open(&alone, from, NULL, &why), KRAIT_OK);
+        CHECK_STATUS(krait_tokenizer_encode(alone, "hello", 5, 0, ids, 4, &count), KRAIT_OK);
+        CHECK(count == 2 && ids[0] == 258);
+        krait_tokenizer_close(alone);
+        krait_model_close(model);
+    }
+    test_note("%s", "");
+    /* One that cannot be used is no reason not to run the model. */
+    tiny_write(path, "{\"model\":{}}", 12);
+    model = opened(folder);
+    CHECK(krait_model_tokenizer(model) == NULL);
+    CHECK_STATUS(krait_encode(model, "hello", 5, 0, NULL, 0, &(size_t){ 0 }), KRAIT_ERR_UNSUPPORTED);
+    krait_model_close(model);
+    bytes_free(&json);
+    tiny_free(t);
 }

@@ -484,6 +484,79 @@ run generate "$model" --prompt-ids -1;      ends "an id below 0" 1 "-1"
 run generate "$model" --prompt-file "$work/none"; ends "no such prompt" 1 "none"
 run generate "$model" --top-p 2;            ends "a top-p of 2" 1 "krait:"
 run generate "$model" --temperature -1;     ends "a temperature below 0" 1 "krait:"
+
+# A session put away and taken up goes on as it would have, chance and all.
+run generate "$model" --tokens 40 --ids --prompt Hello --repetition 1.2 --seed 7 --quiet
+cp "$work/out" "$work/all"
+run generate "$model" --tokens 15 --ids --prompt Hello --repetition 1.2 --seed 7 --quiet --save-state "$work/session"
+ends "generate --save-state" 0
+tr -d '\n' <"$work/out" >"$work/parts"
+run generate "$model" --tokens 25 --ids --repetition 1.2 --load-state "$work/session" --quiet
+ends "generate --load-state" 0
+cat "$work/out" >>"$work/parts"
+check "generate: a saved session goes on as if it had not been" same all parts
+run generate "$model" --tokens 0 --prompt He --save-state "$work/session" --quiet
+run generate "$model" --tokens 40 --ids --prompt llo --repetition 1.2 --seed 7 --load-state "$work/session" --quiet
+run generate "$model" --tokens 5 --temperature 0 --ids --prompt Hello --quiet
+cp "$work/out" "$work/all"
+run generate "$model" --tokens 5 --temperature 0 --ids --prompt llo --load-state "$work/session" --quiet
+check "generate: a prompt goes on a saved session" same out all
+printf 'krait session 1\npending 300\n' >"$work/bad.session"
+run generate "$model" --load-state "$work/bad.session"; ends "generate: no session" 1 "is no session"
+head -c 200 "$work/session" >"$work/bad.session"
+run generate "$model" --load-state "$work/bad.session"; ends "generate: half a session" 1 "bad.session"
+run generate "$model" --load-state "$work/none";        ends "generate: no such session" 1 "none"
+run generate "$model" --tokens 2 --prompt Hello --verbose
+check "generate --verbose" has err "prefill: 5 tokens in"
+check "generate --verbose: loading" has err "load: "
+$RUN "$krait" generate "$model" --tokens 0 --echo --prompt-file - --quiet <"$work/prompt" >"$work/out" 2>"$work/err"
+status=$?
+ends "generate: a prompt from standard input" 0 "Hello"
+
+# Stops: the third byte of what it writes, held back and not written.
+run generate "$model" --tokens 12 --prompt Hello --seed 3 --quiet
+whole=$(od -An -v -tx1 "$work/out" | tr -d ' \n')
+stop=$(head -c 5 "$work/out" | tail -c 2 | od -An -v -tx1 | tr -d ' \n')
+run generate "$model" --tokens 12 --prompt Hello --seed 3 --quiet \
+    --stop nowhere --stop "$(printf "\\$(printf '%03o' 0x"${stop%??}")\\$(printf '%03o' 0x"${stop#??}")")"
+cut=$(od -An -v -tx1 "$work/out" | tr -d ' \n')
+case $whole in "${cut%0a}$stop"*) true ;; *) false ;; esac
+verdict $? "generate --stop"
+run generate "$model" --stop '';                ends "generate: an empty stop" 2 "--stop"
+
+# Perplexity is that of the logits, and says nothing of one token.
+run generate "$model" --perplexity "$here/test_cli.sh" --quiet
+ends "generate --perplexity" 0 "bits a byte"
+cp "$work/out" "$work/predicted"
+run generate "$model" --perplexity "$here/test_cli.sh" --chunk 7 --quiet
+check "generate --perplexity: chunks change nothing" same out predicted
+printf x >"$work/one"
+run generate "$model" --perplexity "$work/one"; ends "generate --perplexity: one token" 1 "nothing to predict"
+run generate "$model" --perplexity a --prompt b; ends "generate --perplexity with a prompt" 2 "--perplexity"
+
+# talk LINES...: turns of four tokens; what was written in $work/out.
+talk() {
+    for line; do printf '%s\n' "$line"; done >"$work/lines"
+    $RUN "$krait" generate "$model" --interactive --tokens 4 --temperature 0 <"$work/lines" >"$work/out" 2>"$work/err"
+    status=$?
+}
+talk Hello one; cp "$work/out" "$work/two"
+ends "generate --interactive" 0
+check "interactive: two turns of four bytes" [ "$(size "$work/two")" -ge 10 ]
+talk Hello other /undo one
+head -c "$(($(size "$work/two") / 2))" "$work/out" >"$work/first"
+tail -c "$(($(size "$work/two") / 2))" "$work/out" >"$work/last"
+cat "$work/first" "$work/last" >"$work/undone"
+check "interactive: /undo is as if it had not been said" same undone two
+talk Hello /again; cp "$work/out" "$work/again"
+talk Hello; cat "$work/out" "$work/out" >"$work/twice"
+check "interactive: /again from the same place" same again twice
+talk /undo;                             check "interactive: nothing to undo" has err "nothing to take back"
+talk /again;                            check "interactive: nothing to repeat" has err "no turn to repeat"
+talk /frobnicate;                       check "interactive: no such order" has err "no such order"
+talk Hello "/save $work/talked" /quit x; ends "interactive: /save and /quit" 0
+check "interactive: what was saved goes on" sh -c "head -n 1 '$work/talked' | grep -q 'krait session 1'"
+
 $RUN "$krait" generate "$model" --tokens 4000000000 >"$work/out" 2>"$work/err" &
 long=$!
 sleep 1
@@ -614,7 +687,7 @@ run info "$work/words.gguf" --json
 check "info --json: a vocabulary" has out '"tokens": 5'
 run generate "$work/words.gguf" --prompt-ids 1,6 --echo --tokens 3 --temperature 0 --quiet
 ends "generate: with a vocabulary" 0
-check "generate: its text" [ "$(cat "$work/out")" = " two one one one" ]
+check "generate: its text" [ "$(cat "$work/out")" = "two one one one" ]
 run generate "$work/words.gguf" --prompt x
 ends "generate: a prompt that cannot be encoded" 1 "--prompt-ids"
 run convert "$work/words.gguf" "$work/words-too.gguf"

@@ -63,9 +63,12 @@ static const case_name case_names[] = {
     { "branches", KRAIT_F32 },  { "names", KRAIT_F32 },     { "selective", KRAIT_F32 },
     { "image", KRAIT_F32 },     { "cells", KRAIT_F32 },     { "directions", KRAIT_F32 },
     { "inserted", KRAIT_F32 },  { "token", KRAIT_F32 },     { "turning", KRAIT_F32 },
+    { "facing", KRAIT_F32 },
     { "liquid", KRAIT_F32 },    { "heads", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
+    { "lowrank", KRAIT_F32 },
     { "mamba2", KRAIT_F32 },    { "mamba2", KRAIT_BF16 },
+    { "intervals", KRAIT_F32 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };
@@ -174,22 +177,27 @@ static inline void encode_as(krait_tensor *t, const float *x, size_t count)
 
 /* ---- models ------------------------------------------------------------------------------ */
 
-static inline void add_tensor(conformance_case *c, const char *name, size_t a, size_t b, size_t d)
+static inline void add_array(conformance_case *c, const char *name, size_t a, size_t b, size_t d, size_t e)
 {
     krait_tensor *t = &c->tensors[c->count];
-    size_t        count = a * (b ? b : 1) * (d ? d : 1);
+    size_t        count = a * (b ? b : 1) * (d ? d : 1) * (e ? e : 1);
     float        *x = malloc(count * sizeof *x);
 
     snprintf(c->names[c->count], sizeof c->names[c->count], "%s", name);
     t->name = c->names[c->count++];
-    t->shape[0] = a, t->shape[1] = b, t->shape[2] = d;
-    t->dimensions = d ? 3 : b ? 2 : 1;
+    t->shape[0] = a, t->shape[1] = b, t->shape[2] = d, t->shape[3] = e;
+    t->dimensions = e ? 4 : d ? 3 : b ? 2 : 1;
     t->type = type_within(c->type, name, t->shape, t->dimensions);
     kr_golden_fill(name, c->seed, t->shape, t->dimensions, x);
     for (size_t i = 0; i < count && kr_golden_ends(name, "running_var"); i++)
         x[i] += 1.25f;
     encode_as(t, x, count);
     free(x);
+}
+
+static inline void add_tensor(conformance_case *c, const char *name, size_t a, size_t b, size_t d)
+{
+    add_array(c, name, a, b, d, 0);
 }
 
 static inline void add_mixer(conformance_case *c, size_t layer, const char *slot, size_t a, size_t b,
@@ -244,12 +252,12 @@ static inline void make_tree(conformance_case *c, const krait_tree *tree)
     c->width = tree->width;
     for (const char *at = tree->tensors; at; at = strchr(at, ';')) {
         char          name[64];
-        unsigned long a = 0, b = 0, d = 0;
+        unsigned long a = 0, b = 0, d = 0, e = 0;
 
         at += *at == ';';
-        if (sscanf(at, "%63s %lu %lu %lu", name, &a, &b, &d) < 2)
+        if (sscanf(at, "%63s %lu %lu %lu %lu", name, &a, &b, &d, &e) < 2)
             abort();
-        add_tensor(c, name, a, b, d);
+        add_array(c, name, a, b, d, e);
     }
 }
 

@@ -79,6 +79,13 @@ static const krait_tree krait_trees[] = {
       "first.weight 20 12;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;"
       "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.log_dt 18;3.b.kernel.log_A_real 18 5;"
       "3.b.kernel.A_imag 18 5;3.b.kernel.C 18 5 2;3.b.D 18;last.weight 7 18" },
+    { "facing", 0, 12, 0,               /* diagonal states from both ends, with two heads and as one float and two */
+      HEAD "{\"features\":12},\"tree\":{\"sequence\":[{\"s4d\":{\"name\":\"a\",\"states\":7,\"copies\":3,\"channels\":2,"
+      "\"bidirectional\":true}},{\"linear\":{\"name\":\"mid\",\"width\":17}},{\"s4d\":{\"name\":\"b\",\"states\":3,"
+      "\"form\":\"minimal\",\"real\":\"softplus\",\"rate\":0.001,\"bidirectional\":true}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":7}}]}}",
+      "a.kernel.inv_dt 12;a.kernel.A_real 3 7;a.kernel.A_imag 3 7;a.kernel.C 4 12 7 2;a.D 2 12;mid.weight 17 24;"
+      "b.kernel.log_dt 17;b.kernel.log_A_real 17 3;b.kernel.A_imag 17 3;b.kernel.C 2 17 3 2;b.D 17;last.weight 7 17" },
     { "gates", 0, 20, 0,                /* layer_norm, scale and glu, each way, and what they call */
       HEAD "{\"features\":20},\"tree\":{\"sequence\":["
       "{\"linear\":{\"name\":\"a\",\"width\":48}},{\"glu\":{\"kind\":\"silu\"}},"
@@ -155,6 +162,29 @@ static const krait_tree krait_trees[] = {
       "0.0.r.0.s.f.ssm_k_D 12;0.0.r.0.v.weight 12 6;0.0.r.d.kernel.kernel.log_dt 4;0.0.r.d.kernel.kernel.inv_A_real 2 5;"
       "0.0.r.d.kernel.kernel.A_imag 2 5;0.0.r.d.kernel.kernel.B 2 5 2;0.0.r.d.kernel.kernel.C 4 5 2;0.0.r.d.D 4;"
       "0.o.weight 6 12" },
+    { "lowrank", 0, 9, 0,               /* S4 of one sum, two and more, as two floats and not, with a stored C and a plain one */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":20}},"
+      "{\"s4\":{\"name\":\"a\",\"states\":7,\"copies\":5,\"l_kernel\":37}},{\"linear\":{\"name\":\"mid\",\"width\":18}},"
+      "{\"residual\":{\"s4\":{\"name\":\"b\",\"states\":5,\"rank\":2,\"copies\":1,\"real\":\"softplus\",\"rate\":0.01,"
+      "\"l_kernel\":9}}},{\"s4\":{\"name\":\"c\",\"states\":3,\"rank\":3,\"copies\":1}},"
+      "{\"linear\":{\"name\":\"last\",\"width\":6}}]}}",
+      "in.weight 20 9;a.kernel.inv_dt 20;a.kernel.A_real 5 7;a.kernel.A_imag 5 7;a.kernel.B 5 7 2;a.kernel.P 5 7 2;"
+      "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.inv_dt 18;3.b.kernel.A_real 5;3.b.kernel.A_imag 5;"
+      "3.b.kernel.B 5 2;3.b.kernel.P 2 5 2;3.b.kernel.C 18 5 2;3.b.D 18;c.kernel.inv_dt 18;c.kernel.A_real 3;"
+      "c.kernel.A_imag 3;c.kernel.B 3 2;c.kernel.P 3 3 2;c.kernel.C 18 3 2;last.weight 6 18" },
+    { "intervals", 0, 9, TIMED,         /* rows with a time between them by every rule, states that begin as learned */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":18}},"
+      "{\"s5\":{\"name\":\"a\",\"states\":35,\"clip_eigs\":true}},{\"s4d\":{\"name\":\"b\",\"states\":5}},"
+      "{\"s5\":{\"name\":\"c\",\"states\":16,\"clip_eigs\":true,\"discretization\":\"bilinear\",\"step_rescale\":0.01}},"
+      "{\"residual\":{\"s4d\":{\"name\":\"d\",\"states\":3,\"discretization\":\"bilinear\",\"form\":\"minimal\"}}},"
+      "{\"s5\":{\"name\":\"e\",\"states\":4,\"clip_eigs\":true,\"discretization\":\"async\"}},"
+      "{\"s4d\":{\"name\":\"f\",\"states\":2,\"discretization\":\"dirac\"}},{\"linear\":{\"name\":\"last\",\"width\":5}}]}}",
+      "in.weight 18 9;a.Lambda_re 35;a.Lambda_im 35;a.B 35 18 2;a.C 18 35 2;a.log_step 35;a.initial_state 35 2;"
+      "b.kernel.inv_dt 18;b.kernel.A_real 18 5;b.kernel.A_imag 18 5;b.kernel.C 18 5 2;b.D 18;b.initial_state 18 5 2;"
+      "c.Lambda_re 16;c.Lambda_im 16;c.B 16 18 2;c.C 18 16 2;c.log_step 16;4.d.kernel.log_dt 18;"
+      "4.d.kernel.log_A_real 18 3;4.d.kernel.A_imag 18 3;4.d.kernel.C 18 3 2;4.d.D 18;e.Lambda_re 4;e.Lambda_im 4;"
+      "e.B 4 18 2;e.C 18 4 2;e.log_step 4;f.kernel.inv_dt 18;f.kernel.A_real 18 2;f.kernel.A_imag 18 2;"
+      "f.kernel.C 18 2 2;f.D 18;last.weight 5 18" },
     { "image", 0, 48, 0,                /* an image a step: patches, orders, a token in the middle */
       HEAD "{\"features\":2,\"grid\":[4,6]},\"tree\":{\"sequence\":[{\"patch\":{\"height\":2,"
       "\"width\":2}},{\"linear\":{\"name\":\"in\",\"width\":16}},{\"over\":{\"name\":\"o\",\"axis\":\"grid\","

@@ -50,6 +50,24 @@ static krait::input three_rows()
 }
 
 /* Calls that set a status: the same with and without exceptions. */
+/* From the top folder, as all tests. */
+static void with_tokenizer(krait::status &why)
+{
+    static const unsigned char json[] = { '{', '}' };
+    krait::tokenizer           t = krait::tokenizer::open(json, krait::tokenizer_options(), why);
+    std::vector<int32_t>       ids;
+
+    CHECK(!t && why.code() == KRAIT_ERR_FORMAT);
+    t = krait::tokenizer::open("tests/golden/tokens/cut.json", krait::tokenizer_options(), why);
+    CHECK(t && !why);
+    ids = t.encode("It's <|endoftext|>", KRAIT_TEXT_SPECIAL, why);
+    CHECK(!why && ids.back() == 0);
+    CHECK(t.decode(ids, KRAIT_TEXT_SPECIAL, why) == "It's <|endoftext|>" && !why);
+    CHECK(t.decode(ids, 0, why) == "It's " && !why);
+    ids[0] = -1;
+    CHECK(t.decode(ids, 0, why).empty() && why.code() == KRAIT_ERR_ARGUMENT);
+}
+
 static void with_status(const krait_tensor (&tensors)[2])
 {
     krait::status        why;
@@ -98,6 +116,7 @@ static void with_status(const krait_tensor (&tensors)[2])
     krait::rng          random(1);
     CHECK(krait::sample(logits, krait::sample_options(), random, why) == 1 && !why);
     CHECK(!krait::convert("no such file", "nowhere", krait::convert_options(), why) && why.code() == KRAIT_ERR_IO);
+    with_tokenizer(why);
 }
 
 #ifndef KRAIT_NO_EXCEPTIONS
@@ -141,6 +160,8 @@ static void with_exceptions(const krait_tensor (&tensors)[2])
     CHECK(thrown([&] { state.load(std::vector<unsigned char>(7)); }) != KRAIT_OK);
     CHECK(thrown([&] { model.encode("text"); }) == KRAIT_ERR_UNSUPPORTED);
     CHECK(thrown([] { krait::convert("no such file", "nowhere"); }) == KRAIT_ERR_IO);
+    CHECK(thrown([] { krait::tokenizer("no such file"); }) == KRAIT_ERR_IO);
+    CHECK(krait::tokenizer("tests/golden/tokens/cut.json").encode("a").size() == 1);
 }
 #endif
 

@@ -365,6 +365,7 @@ static const oracle_type types[] = {
     { "residual", chain_shape, NULL, residual_make },
     { "reverse", chain_shape, NULL, reverse_make },
     { "rms_norm", rms_norm_shape, rms_norm_run, NULL },
+    { "s4", s4_shape, s4_run, NULL },
     { "s4d", s4d_shape, s4d_run, NULL },
     { "s5", s5_shape, s5_run, NULL },
     { "scale", scale_shape, scale_run, NULL },

@@ -106,7 +106,11 @@ void selective_scan_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_mamba2.c */
 void mamba2_shape(layer *l);
 void mamba2_run(const layer *l, const oracle_rows *in, number *out);
-/* oracle_s4d.c */
+/* oracle_s4.c, oracle_s4d.c */
+/* What a parameter stands for, by the function that option 'name' says. */
+double through(const layer *l, const char *name, const char *fallback, double x);
+void s4_shape(layer *l);
+void s4_run(const layer *l, const oracle_rows *in, number *out);
 void s4d_shape(layer *l);
 void s4d_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_lti.c */

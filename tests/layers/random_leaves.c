@@ -198,16 +198,34 @@ static flow write_h3(writer *w, flow in)
 }
 
 /* One width in, perhaps several times as much out. */
-static flow write_s4d(writer *w, flow in)
+static flow write_s4d(writer *w, flow in, int whole)
+{
+    static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
+    static const char *const rules[] = { "", " discretization=bilinear", " discretization=dirac",
+                                         " discretization=async" };
+    size_t                   channels = one_in(w, 4) ? 2 : 1;
+
+    put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], rules[below(w, 4)],
+        word_if(w, " slow"), word_if(w, " tied=false"));
+    put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
+    put(w, "%s", whole && one_in(w, 3) ? " bidirectional=true" : one_in(w, 3) ? " initial" : "");
+    if (channels > 1)
+        put(w, " channels=%zu", channels);
+    put(w, ")");
+    return with_width(in, channels * in.width);
+}
+
+/* The stored C is undone for lengths that leave 1 - Abar^L something. */
+static flow write_s4(writer *w, flow in)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
 
-    put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
-        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
-        word_if(w, " slow"), word_if(w, " tied=false"));
-    put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
-    put(w, "%s", one_in(w, 3) ? " initial" : "");
+    put(w, "s4(states=%zu real=%s imag=%s step=%s%s%s%s%s", 1 + below(w, 4), functions[below(w, 4)],
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " rank=2"),
+        word_if(w, " l_kernel=30"), word_if(w, " tied=false"), word_if(w, " no_d"));
+    put(w, "%s%s", one_in(w, 4) ? " copies=1" : "", one_in(w, 4) ? " is_real=true" : "");
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
@@ -216,7 +234,8 @@ static flow write_s4d(writer *w, flow in)
 
 static flow write_turning(writer *w, flow in)
 {
-    size_t states = 1 + below(w, 20);
+    static const char *const rules[] = { "zoh", "bilinear", "dirac", "async" };
+    size_t                   states = 1 + below(w, 20);
 
     if (one_in(w, 3)) {
         put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " lambda=pairs"), word_if(w, " liquid=true"),
@@ -226,8 +245,8 @@ static flow write_turning(writer *w, flow in)
     if (one_in(w, 2))
         put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
-        put(w, "s5(states=%zu%s%s%s%s%s)", states, word_if(w, " discretization=bilinear"),
-            word_if(w, " conj_sym=false"), word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
+        put(w, "s5(states=%zu discretization=%s%s%s%s%s)", states, rules[below(w, 4)], word_if(w, " conj_sym=false"),
+            word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     return in;
 }
 
@@ -261,7 +280,9 @@ flow write_along(writer *w, flow in, place p)
     case 2:
         return one_in(w, 3) ? write_turning(w, in) : one_in(w, 2) ? write_mamba2(w, in) : write_mamba1(w, in);
     case 3:
-        return one_in(w, 3) ? write_h3(w, in) : one_in(w, 2) ? write_s4d(w, in) : write_selective_scan(w, in);
+        if (one_in(w, 3))
+            return one_in(w, 2) ? write_h3(w, in) : write_s4(w, in);
+        return one_in(w, 2) ? write_s4d(w, in, p.whole) : write_selective_scan(w, in);
     case 4:
     case 5:
         return write_pool(w, in, p);

@@ -183,6 +183,9 @@ const subject_case subject_cases[] = {
     { "s4d(channels=2 states=3 form=minimal)", 0, 18, KRAIT_F16 },
     { "s4d(slow channels=3 states=8 with_b tied=false fast=true rate=0.5)", 0, 5, KRAIT_F32 },
     { "s4d(states=4 initial with_b)", 0, 18, KRAIT_F32 },
+    { "s4d(states=4 bidirectional=true)", 0, 18, KRAIT_F32 },
+    { "reverse[s4d(states=3 bidirectional=true channels=2 form=minimal slow)]", 0, 9, KRAIT_F32 },
+    { "3x2 over(axis=grid)[s4d(states=2 bidirectional=true with_b)]", 0, 3, KRAIT_F32 },
     { "s4d(states=3 slow channels=2 initial form=minimal discretization=bilinear)", 0, 9, KRAIT_BF16 },
     { "s4d(states=4 bandlimit=0.3 real=sigmoid imag=exp rate=2)", 0, 33, KRAIT_BF16 },
     { "s4d(states=2 imag=softplus step=sigmoid real=none form=minimal discretization=bilinear copies=1)", 0, 16,
@@ -293,6 +296,21 @@ const subject_case subject_cases[] = {
     { "2x2 over(axis=steps)[reverse[mamba1(inner=4 states=2 rank=1)]]", 0, 3, KRAIT_F32 },
     { "2x3 sequence[over(axis=grid)[sequence[conv(taps=2), pool(kind=mean)]], "
       "reverse[mamba1(inner=4 states=2 rank=1)], pool(kind=last)]", 0, 3, KRAIT_F32 },
+    { "s4(states=1)", 0, 1, KRAIT_F32 },
+    { "s4(states=5 l_kernel=9)", 0, 17, KRAIT_F32 },
+    { "s4(states=4 l_kernel=1 is_real=true no_d step=sigmoid)", 0, 3, KRAIT_F32 },
+    { "s4(slow states=3 rank=2 l_kernel=23 copies=4 step=softplus real=relu)", 0, 12, KRAIT_F32 },
+    { "s4(channels=2 states=4 rank=3 l_kernel=12 tied=false no_d)", 0, 18, KRAIT_F16 },
+    { "s4(channels=3 states=6 l_kernel=40 fast=true rate=0.5)", 0, 5, KRAIT_F32 },
+    { "s4(states=2 bandlimit=0.3 real=sigmoid imag=exp rate=2 l_kernel=7 copies=1)", 0, 33, KRAIT_BF16 },
+    { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4(states=4 l_kernel=30), "
+      "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
+    /* time between rows */
+    { "s5(states=20 discretization=dirac)", 0, 5, KRAIT_F32 },
+    { "s4d(states=3 discretization=dirac with_b channels=2)", 0, 20, KRAIT_F32 },
+    { "s4d(states=9 discretization=async form=minimal rate=2)", 0, 6, KRAIT_F32 },
+    { "s4d(states=40 with_b)", 0, 3, KRAIT_F32 },
+    { "s5(states=33 discretization=async step_rescale=0.5 conj_sym=false)", 0, 4, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;

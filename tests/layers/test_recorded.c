@@ -223,6 +223,7 @@ static int recorded_open(recorded *r, const recording *of, const kr_package *pac
 
 static void check_recording(const recording *of)
 {
+    static const int32_t modes[] = { KRAIT_RECURRENT, KRAIT_SCAN, KRAIT_CONVOLUTION };
     char           path[96];
     size_t         count = 0;
     unsigned char *bytes;
@@ -239,7 +240,11 @@ static void check_recording(const recording *of)
     test_note("%s", of->name);
     if (CHECK(bytes != NULL) && CHECK_STATUS(kr_package_read(&package, bytes, count, path, &arena, &why), KRAIT_OK) &&
         recorded_open(&r, of, &package))
-        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_SCAN; mode += KRAIT_SCAN - KRAIT_RECURRENT) {
+        for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
+            int32_t mode = modes[m];
+
+            if (mode == KRAIT_CONVOLUTION && strcmp(of->name, "s5_pytorch/liquid") == 0)
+                continue;               /* it is none */
             check_run(&r, of->name, mode, r.rows);
             if (!of->whole) {
                 check_run(&r, of->name, mode, 7);

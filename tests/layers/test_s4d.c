@@ -107,7 +107,7 @@ TEST(s4d_digits)
         s.audio = malloc(s.rows * sizeof *s.audio);
         for (size_t i = 0; i < s.rows; i++)
             s.audio[i] = (float)npz_number(&audio, i);
-        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_SCAN; mode++)
+        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_CONVOLUTION; mode++)
             for (size_t lanes = 1; lanes <= MOST; lanes += 2) {
                 check_spoken(&s, mode, lanes, 37);
                 check_spoken(&s, mode, lanes, s.rows);
@@ -129,6 +129,7 @@ static const struct { const char *name, *options; } recordings[] = {
     { "zoh",             "\"states\":8" },
     { "bilinear",        "\"states\":8,\"discretization\":\"bilinear\"" },
     { "tied",            "\"states\":4,\"copies\":2,\"channels\":2,\"tied\":false" },
+    { "bidirectional",   "\"states\":6,\"copies\":1,\"bidirectional\":true" },
     { "bandlimit",       "\"states\":16,\"bandlimit\":0.5" },
     { "rate",            "\"states\":8,\"bandlimit\":0.5,\"rate\":2" },
     { "rate_bilinear",   "\"states\":8,\"rate\":0.5,\"discretization\":\"bilinear\"" },
@@ -173,11 +174,13 @@ static double recorded_error(const krait_model *model, const kr_source *input, c
 {
     size_t       rows = (size_t)input->shape[0], count = (size_t)(expected->shape[0] * expected->shape[1]);
     float        in[MOST_NUMBERS], out[MOST_NUMBERS];
-    krait_state *state = tiny_state(model, 1, (uint32_t)rows);
+    krait_state_options options = { .size = sizeof options, .chunk = (uint32_t)rows, .max_steps = (uint32_t)rows };
+    krait_state *state = NULL;
     krait_input  given = { .size = sizeof given, .steps = rows, .features = in, .mode = mode };
     krait_output made = { .size = sizeof made, .rows = out, .capacity = count };
     double       worst = 0, most = 0;
 
+    CHECK_STATUS(krait_state_create(&state, model, &options, NULL), KRAIT_OK);
     for (size_t i = 0; i < rows * (size_t)input->shape[1]; i++)
         in[i] = kr_float_of(kr_load_u32(input->data + 4 * i));
     CHECK_STATUS(krait_run(model, state, &given, &made, NULL), KRAIT_OK);
@@ -221,6 +224,7 @@ static void check_recording(const char *name, const char *options, const unsigne
             if (getenv("KRAIT_DISTANCE"))
                 test_check(0, __FILE__, __LINE__, "asked for");
             CHECK(recorded_error(model, input, expected, KRAIT_SCAN) <= 1e-6);
+            CHECK(recorded_error(model, input, expected, KRAIT_CONVOLUTION) <= 1e-6);
         }
     }
     test_note("%s", "");
@@ -296,7 +300,7 @@ TEST(s4d_refuses_by_name)
         { "\"disc\":\"dss\"", "'disc'", KRAIT_ERR_UNSUPPORTED },
         { "\"norm\":\"rms\"", "'norm'", KRAIT_ERR_UNSUPPORTED },
         { "\"pooling\":7", "'pooling'", KRAIT_ERR_UNSUPPORTED },
-        { "\"bidirectional\":true", "'bidirectional'", KRAIT_ERR_UNSUPPORTED },
+        { "\"bidirectional\":1", "'bidirectional'", KRAIT_ERR_FORMAT },
         { "\"is_real\":true", "'is_real'", KRAIT_ERR_UNSUPPORTED },
         { "\"swap_channels\":true", "'swap_channels'", KRAIT_ERR_UNSUPPORTED },
         { "\"final_act\":\"relu\"", "'final_act'", KRAIT_ERR_UNSUPPORTED },

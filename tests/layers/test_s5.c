@@ -1,5 +1,5 @@
 /*
- * test_s5.c - the trained S5 classifier against the official code in double precision: in both modes,
+ * test_s5.c - the trained S5 classifier against the official code in double precision: in all modes,
  * for any cut and number of lanes.
  */
 #include <math.h>
@@ -95,13 +95,14 @@ static void compare(const npz *reference, const float *out, size_t lanes)
 static void check_har(const krait_model *model, const npz *reference)
 {
     static const size_t  cuts[] = { 1, 37, ROWS };
-    static const int32_t modes[] = { KRAIT_RECURRENT, KRAIT_SCAN };
+    static const int32_t modes[] = { KRAIT_RECURRENT, KRAIT_SCAN, KRAIT_CONVOLUTION };
+    static const char   *names[] = { "RECURRENT", "SCAN", "CONVOLUTION" };
     float               *rows = measured(reference, model), out[LANES * WINDOWS * CLASSES];
 
-    for (size_t m = 0; rows && m < 2; m++)
+    for (size_t m = 0; rows && m < 3; m++)
         for (size_t lanes = 1; lanes <= LANES; lanes += 2)
             for (size_t c = 0; c < 3; c++) {
-                test_note("%s, %zu lanes, calls of %zu rows", m ? "SCAN" : "RECURRENT", lanes, cuts[c]);
+                test_note("%s, %zu lanes, calls of %zu rows", names[m], lanes, cuts[c]);
                 memset(out, 0xff, sizeof out);
                 play(model, rows, modes[m], lanes, cuts[c], out);
                 compare(reference, out, lanes);
