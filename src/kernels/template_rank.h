@@ -13,7 +13,6 @@ typedef struct KR_NAME(rank_row) {
 KR_INLINE void KR_NAME(rank_sums)(const float *w, V re, V im, const size_t rank, const int precise, V *sums)
 {
     sums[0] = V_FMA(V_LOAD(w + KR_RANK_Q * 16), re, sums[0]);
-    KR_UNROLL
     for (size_t r = 1; r < rank; r++) {
         const float *q = w + kr_rank_q(rank, r) * 16;
 

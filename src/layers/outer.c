@@ -7,18 +7,18 @@
  */
 #include "layers/layer.h"
 
-typedef struct outer {
+typedef struct outer_heads {
     size_t size;                /* of a head */
-} outer;
+} outer_heads;
 
 static const kr_option outer_options[] = {
-    { "head_dim", KR_COUNT, KR_AT(outer, size), 1, 4096, KR_REQUIRED, NULL },
+    { "head_dim", KR_COUNT, KR_AT(outer_heads, size), 1, 4096, KR_REQUIRED, NULL },
     { 0 }
 };
 
 static krait_status outer_shape(kr_layer *layer, krait_message *message)
 {
-    const outer *p = layer->params;
+    const outer_heads *p = layer->params;
     size_t       width = layer->in_width / 2;
 
     if (layer->in_width % 2 || width % p->size)
@@ -34,7 +34,7 @@ static krait_status outer_shape(kr_layer *layer, krait_message *message)
 
 static void outer_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
-    const outer *p = layer->params;
+    const outer_heads *p = layer->params;
     size_t       width = in->width / 2, size = p->size, heads = width / size, rows = kr_rows_count(in);
 
     (void)context;
@@ -50,6 +50,6 @@ static void outer_run(const kr_layer *layer, kr_context *context, const kr_rows 
 
 extern const kr_layer_type kr_layer_outer;
 const kr_layer_type kr_layer_outer = {
-    .name = "outer", .flags = KR_ROW_WISE, .params_size = sizeof(outer), .options = outer_options,
+    .name = "outer", .flags = KR_ROW_WISE, .params_size = sizeof(outer_heads), .options = outer_options,
     .shape = outer_shape, .run = outer_run,
 };

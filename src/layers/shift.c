@@ -12,29 +12,29 @@
 
 #include <string.h>
 
-typedef struct shift {
+typedef struct shift_taps {
     kr_conv_params conv;        /* taps: states */
     const float   *b, *c;       /* [width][states] */
     const float   *d;           /* [width] or NULL */
-} shift;
+} shift_taps;
 
 static const kr_option shift_options[] = {
-    { "states", KR_COUNT, KR_AT(shift, conv.taps), 1, 4096, 64, NULL },
+    { "states", KR_COUNT, KR_AT(shift_taps, conv.taps), 1, 4096, 64, NULL },
     { 0 }
 };
 
 static void shift_weights(const kr_layer *layer, kr_wants *wants)
 {
-    size_t states = ((const shift *)layer->params)->conv.taps;
+    size_t states = ((const shift_taps *)layer->params)->conv.taps;
 
-    kr_want_table(wants, "ssm_k_kernel.kernel.B", KR_AT(shift, b), layer->in_width, states);
-    kr_want_table(wants, "ssm_k_kernel.kernel.C", KR_AT(shift, c), layer->in_width, states);
-    kr_want_floats(wants, "ssm_k_D", KR_AT(shift, d), layer->in_width, 1);
+    kr_want_table(wants, "ssm_k_kernel.kernel.B", KR_AT(shift_taps, b), layer->in_width, states);
+    kr_want_table(wants, "ssm_k_kernel.kernel.C", KR_AT(shift_taps, c), layer->in_width, states);
+    kr_want_floats(wants, "ssm_k_D", KR_AT(shift_taps, d), layer->in_width, 1);
 }
 
 static void shift_prepare(kr_layer *layer, kr_carve *carve)
 {
-    shift *p = layer->params;
+    shift_taps *p = layer->params;
     size_t taps = p->conv.taps, numbers = kr_pad16(layer->in_width);
     float *made = kr_carve_floats(carve, numbers, taps);
 
@@ -55,6 +55,6 @@ static void shift_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_shift;
 const kr_layer_type kr_layer_shift = {
-    .name = "shift", .params_size = sizeof(shift), .options = shift_options, .shape = kr_conv_shape,
+    .name = "shift", .params_size = sizeof(shift_taps), .options = shift_options, .shape = kr_conv_shape,
     .weights = shift_weights, .prepare = shift_prepare, .memory = kr_conv_memory, .run = kr_conv_run,
 };
