@@ -334,6 +334,7 @@ static void check_same(const modal *m)
             how.parallel = hosts[host].parallel;
             check_equal(m, &how, first, left);
         }
+    how.lanes = LANES;
     how.user = threads;
     how.parallel = pool_run;
     how.tasks = 3;
