@@ -25,12 +25,12 @@ static const char *const s4_harmless[] = {
     "l_max", "transposed", "architectures", "torch_dtype", "dtype", NULL
 };
 
-typedef struct s4 {
+typedef struct s4_classifier {
     size_t inputs, width, states, layers, classes, channels, copies;
     int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
-} s4;
+} s4_classifier;
 
 enum { S4_EXP, S4_NONE };
 
@@ -67,7 +67,7 @@ static krait_status s4_refuse(kr_loading *loading)
     return status;
 }
 
-static krait_status s4_sizes(kr_loading *loading, s4 *s)
+static krait_status s4_sizes(kr_loading *loading, s4_classifier *s)
 {
     const kr_json *c = loading->config;
     size_t         state = 64;
@@ -90,7 +90,7 @@ static krait_status s4_sizes(kr_loading *loading, s4 *s)
     return KRAIT_OK;
 }
 
-static krait_status s4_choices(kr_loading *loading, s4 *s)
+static krait_status s4_choices(kr_loading *loading, s4_classifier *s)
 {
     krait_status status;
     int          end;
@@ -121,7 +121,7 @@ static void s4_write_linear(kr_writer *w, const char *name, size_t width)
     kr_write(w, "}}");
 }
 
-static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const char *tensors)
+static void s4_write_norm(kr_writer *w, const s4_classifier *s, const char *name, const char *tensors)
 {
     static const char *const slots[] = { "weight", "bias", "running_mean", "running_var" };
 
@@ -140,7 +140,7 @@ static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const cha
     kr_write(w, "}}}");
 }
 
-static void s4_write_kernel(kr_writer *w, const s4 *s)
+static void s4_write_kernel(kr_writer *w, const s4_classifier *s)
 {
     kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
     kr_write_unsigned(w, s->states);
@@ -167,7 +167,7 @@ static void s4_write_kernel(kr_writer *w, const s4 *s)
 }
 
 /* What is added to x: everything of a block between its norm and its sum. */
-static void s4_write_block(kr_writer *w, const s4 *s)
+static void s4_write_block(kr_writer *w, const s4_classifier *s)
 {
     kr_write(w, "{\"residual\":{\"sequence\":[");
     if (s->prenorm) {
@@ -181,7 +181,7 @@ static void s4_write_block(kr_writer *w, const s4 *s)
     kr_write(w, "}},{\"glu\":{}}]}}");
 }
 
-static void s4_write_tree(kr_writer *w, const s4 *s)
+static void s4_write_tree(kr_writer *w, const s4_classifier *s)
 {
     kr_write(w, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":");
     kr_write_unsigned(w, s->inputs);
@@ -212,8 +212,8 @@ static void s4_write_tree(kr_writer *w, const s4 *s)
 
 static krait_status s4_from_config(kr_loading *loading, kr_writer *description)
 {
-    s4           s = { 0 };
-    krait_status status;
+    s4_classifier s = { 0 };
+    krait_status  status;
 
     if ((status = s4_refuse(loading)) != KRAIT_OK || (status = s4_sizes(loading, &s)) != KRAIT_OK ||
         (status = s4_choices(loading, &s)) != KRAIT_OK)
