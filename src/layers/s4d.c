@@ -6,6 +6,7 @@
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
  *     dirac:     a = exp(dt A), b = B;       async: a = exp(dt A), b of zoh for a row whose own dt is 1
+ *     dss:       a = exp(dt A)                            b of dss.h's softmax times B, and no factor 2
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
@@ -13,12 +14,14 @@
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
  * b = 1; all this in double, beforehand.  A row's own dt multiplies dt, and its u is then multiplied
  * by what its b is of that of a row whose own is 1.  With several heads C and D have a row for each and y comes head by
- * head: every head of a channel has states of its own, which are the same.
+ * head: every head of a channel has states of its own, which are the same.  DSS is dss.h, without
+ * the factor 2.
  *
  * Bidirectional: C has rows for as many heads again, which read states that run from the last row to the first, and
  * of these what they were before the row itself came: y[t] += 2 Re(sum of C' h'), h' of the rows behind t.
  */
 #include "layers/convolve.h"
+#include "layers/dss.h"
 #include "layers/share.h"
 #include "layers/transform.h"
 #include "scan/diagonal.h"
@@ -31,19 +34,22 @@
 #define S4D_PI      3.14159265358979323846
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
-enum { S4D_FULL, S4D_MINIMAL, S4D_H3 };
-enum { S4D_ZOH, S4D_BILINEAR, S4D_DIRAC, S4D_ASYNC };
+enum { S4D_FULL, S4D_MINIMAL, S4D_H3, S4D_DSS };
+enum { S4D_ZOH, S4D_BILINEAR, S4D_DIRAC, S4D_ASYNC, S4D_BY_LENGTH };
 
 typedef struct s4d {
     size_t       states, heads, copies, tile;
     int          form, discretization, real, imag, step;
-    int          tied, fast, bidirectional;
+    int          tied, fast, bidirectional, real_valued;
+    int          version, two_steps;    /* of DSS */
+    size_t       length;
     float        rate, bandlimit;
     const float *dt;            /* [width], or [width][states]; here and below width without the tile */
-    const float *a_real, *a_imag;       /* [copies][states] */
+    const float *a_real, *a_imag;       /* [copies][states]; DSS: [states], with dt of [width] or [width][2] */
+    const float *lambda;        /* DSS: [states][2] instead */
     const float *b;             /* [copies][states][2] or NULL: 1 */
     const float *c;             /* [heads][width][states][2] */
-    const float *d;             /* [heads][width] */
+    const float *d;             /* [heads][width] or NULL: 0 */
     const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
@@ -51,12 +57,13 @@ typedef struct s4d {
     int          rule;
     float       *back, *none;   /* bidirectional: of the second heads, their c and d, which is 0 */
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
-    float       *skip;          /* d for all channels, or NULL: d is */
+    float       *skip;          /* d for all channels */
     int          precise;
 } s4d;
 
-static const char *const s4d_forms[] = { "full", "minimal", "h3", NULL };
-static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dirac", "async", NULL };
+static const char *const s4d_forms[] = { "full", "minimal", "h3", "dss", NULL };
+static const char *const s4d_versions[] = KR_DSS_NAMES;
+static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dirac", "async", "dss", NULL };
 static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
@@ -74,6 +81,10 @@ static const kr_option s4d_options[] = {
     { "rate",     KR_REAL,   KR_AT(s4d, rate),   1e-9, 1e9, 1, NULL },
     { "bandlimit", KR_REAL,  KR_AT(s4d, bandlimit), 0, 1e9, 0, NULL },
     { "bidirectional", KR_FLAG | KR_LATE, KR_AT(s4d, bidirectional), 0, 1, 0, NULL },
+    { "is_real",  KR_FLAG | KR_LATE,   KR_AT(s4d, real_valued), 0, 1, 0, NULL },
+    { "version",  KR_CHOICE | KR_LATE, KR_AT(s4d, version), 0, 0, KR_DSS_EXP, s4d_versions },
+    { "sep_dt_re_im", KR_FLAG | KR_LATE, KR_AT(s4d, two_steps), 0, 1, 1, NULL },
+    { "length",   KR_COUNT | KR_LATE,  KR_AT(s4d, length), 0, 1 << 30, 0, NULL },
     { 0 }
 };
 
@@ -103,10 +114,26 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
     if ((double)layer->in_width * (double)p->heads > KR_MOST_WIDTH)
         return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: %zu heads of %zu channels are too many",
                        layer->path, p->heads, layer->in_width);
+    if (p->length == 0 && (p->form == S4D_DSS ? p->version == KR_DSS_SOFTMAX : p->discretization == S4D_BY_LENGTH))
+        return kr_fail(message, KRAIT_ERR_SHAPE, "description: %.100s: what is divided by a sum over the length needs the"
+                       " 'length' that it was trained with", layer->path);
     layer->out_width = p->heads * layer->in_width;
     layer->whole = p->bidirectional;
-    layer->uses_time = !p->bidirectional;
+    layer->uses_time = !p->bidirectional && p->form != S4D_DSS && p->discretization != S4D_BY_LENGTH;
     return KRAIT_OK;
+}
+
+static void s4d_weights_of_dss(const s4d *p, size_t width, kr_wants *wants)
+{
+    int log_im = p->version == KR_DSS_EXP_RE_IM || p->version == KR_DSS_EXP_RE_IM_NO_SCALE;
+
+    kr_want_table(wants, "kernel.log_dt", KR_AT(s4d, dt), width, p->two_steps ? 2 : 1);
+    if (kr_dss_pairs(p->version)) {
+        kr_want_table(wants, "kernel.Lambda", KR_AT(s4d, lambda), p->states, 2);
+        return;
+    }
+    kr_want_floats(wants, "kernel.Lambda_log_neg_re", KR_AT(s4d, a_real), p->states, 0);
+    kr_want_floats(wants, log_im ? "kernel.Lambda_log_im" : "kernel.Lambda_im", KR_AT(s4d, a_imag), p->states, 0);
 }
 
 static void s4d_weights(const kr_layer *layer, kr_wants *wants)
@@ -116,21 +143,28 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
         { "kernel.log_dt", "kernel.log_A_real", "kernel.A_imag", NULL, "kernel.C" },
         { "kernel.kernel.log_dt", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag", "kernel.kernel.B",
           "kernel.kernel.C" },
+        { NULL, NULL, NULL, NULL, "kernel.W" },
     };
     const s4d *p = layer->params;
-    size_t     width = s4d_width(layer), copies = s4d_copies(layer);
-    uint64_t   c[4] = { p->bidirectional ? 2 * p->heads : p->heads, width, p->states, 2 };
-    uint64_t   b[4] = { copies, p->states, 2 };
+    size_t     width = s4d_width(layer), copies = s4d_copies(layer), parts = p->real_valued ? 1 : 2;
+    uint64_t   c[4] = { p->bidirectional ? 2 * p->heads : p->heads, width, p->states, parts };
+    uint64_t   b[4] = { copies, p->states, parts };
 
-    kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
-    kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
-    kr_want_table(wants, names[p->form].a_imag, KR_AT(s4d, a_imag), copies, p->states);
+    if (p->form == S4D_DSS) {
+        s4d_weights_of_dss(p, width, wants);
+    } else {
+        kr_want_table(wants, names[p->form].dt, KR_AT(s4d, dt), width, p->tied ? 1 : p->states);
+        kr_want_table(wants, names[p->form].a_real, KR_AT(s4d, a_real), copies, p->states);
+        if (!p->real_valued)
+            kr_want_table(wants, names[p->form].a_imag, KR_AT(s4d, a_imag), copies, p->states);
+    }
     kr_want_array(wants, names[p->form].c, KR_AT(s4d, c), c, 4);
     if (names[p->form].b) {
         kr_want_array(wants, names[p->form].b, KR_AT(s4d, b), b, 3);
         wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
+    wants->list[wants->count - 1].optional = 1;
     if (p->bidirectional)
         return;
     kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);
@@ -142,40 +176,75 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 /* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
 typedef struct s4d_pole { kr_complex z, a, b, read; } s4d_pole;
 
-static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
+static kr_complex s4d_number(const s4d *p, const float *from, size_t i)
+{
+    return p->real_valued ? kr_complex_of((double)from[i], 0)
+                          : kr_complex_of((double)from[2 * i], (double)from[2 * i + 1]);
+}
+
+static s4d_pole s4d_pole_of_dss(const kr_layer *layer, size_t channel, size_t n)
+{
+    const s4d   *p = layer->params;
+    size_t       width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
+    const float *dt = p->dt + from * (p->two_steps ? 2 : 1);
+    double       re = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n] : (double)p->a_real[n];
+    double       im = kr_dss_pairs(p->version) ? (double)p->lambda[2 * n + 1] : (double)p->a_imag[n];
+    kr_complex   lambda = kr_dss_lambda(p->version, re, im), z;
+    s4d_pole     pole;
+
+    z.re = kr_exp((double)dt[0]) * (double)p->rate * lambda.re;
+    z.im = kr_exp((double)dt[p->two_steps]) * (double)p->rate * lambda.im;
+    pole.z = z;
+    pole.a = kr_complex_exp(z);
+    pole.b = kr_dss_factor(p->version, lambda, z, p->length);
+    pole.read = kr_complex_multiply(pole.b, s4d_number(p, p->c, (head * width + from) * p->states + n));
+    return pole;
+}
+
+static s4d_pole s4d_pole_of_s4(const kr_layer *layer, size_t channel, size_t n)
 {
     const s4d *p = layer->params;
     size_t     width = s4d_width(layer), from = channel % width, head = channel / layer->in_width;
     size_t     at = from % s4d_copies(layer) * p->states + n;
-    double     given = (double)p->dt[p->tied ? from : from * p->states + n];
+    double     given = (double)p->dt[p->tied ? from : from * p->states + n], twice = 2;
     double     own = kr_through(p->step, p->fast ? kr_sinh(given) : given), dt = own * (double)p->rate;
-    double     imag = kr_through(p->imag, (double)p->a_imag[at]);
+    double     imag = p->real_valued ? 0 : kr_through(p->imag, (double)p->a_imag[at]);
     kr_complex one = kr_complex_of(1, 0), half, below;
     kr_complex z = kr_complex_of(-dt * kr_through(p->real, (double)p->a_real[at]),
                                  p->form == S4D_FULL ? -dt * imag : dt * imag);
-    const float *c = p->c + ((head * width + from) * p->states + n) * 2, *b = p->b ? p->b + 2 * at : NULL;
-    s4d_pole     pole;
+    s4d_pole   pole;
 
     half = kr_complex_scale(z, 0.5);
     below = kr_complex_subtract(one, half);
     pole.z = z;
-    if (p->discretization != S4D_BILINEAR) {
+    if (p->discretization != S4D_BILINEAR && p->discretization != S4D_BY_LENGTH) {
         pole.a = kr_complex_exp(z);
         pole.b = p->discretization == S4D_DIRAC ? one : kr_complex_scale(kr_complex_exprel(z), dt);
+    } else if (p->discretization == S4D_BY_LENGTH) {
+        pole.a = kr_complex_exp(z);
+        pole.b = kr_dss_factor(KR_DSS_SOFTMAX, kr_complex_scale(z, 1 / dt), z, p->length);
+        twice = 1;
     } else {
         pole.a = kr_complex_divide(kr_complex_add(one, half), below);
         pole.b = kr_complex_divide(kr_complex_of(dt, 0), below);
     }
-    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, 2), kr_complex_of((double)c[0], (double)c[1]));
-    if (b) {
-        kr_complex given_b = kr_complex_of((double)b[0], (double)b[1]);
+    pole.read = kr_complex_multiply(kr_complex_scale(pole.b, twice),
+                                    s4d_number(p, p->c, (head * width + from) * p->states + n));
+    if (p->b) {
+        kr_complex b = s4d_number(p, p->b, at);
 
-        pole.read = kr_complex_multiply(pole.read, given_b);
-        pole.b = kr_complex_multiply(pole.b, given_b);
+        pole.read = kr_complex_multiply(pole.read, b);
+        pole.b = kr_complex_multiply(pole.b, b);
     }
     if (p->bandlimit > 0 && own * kr_magnitude_double(imag) / (2 * S4D_PI) >= (double)p->bandlimit / 2)
         pole.read = kr_complex_of(0, 0);
     return pole;
+}
+
+static s4d_pole s4d_pole_of(const kr_layer *layer, size_t channel, size_t n)
+{
+    return ((const s4d *)layer->params)->form == S4D_DSS ? s4d_pole_of_dss(layer, channel, n)
+                                                         : s4d_pole_of_s4(layer, channel, n);
 }
 
 /* x as two floats, of which none is subnormal; 'low' KR_LANES * 2 behind. */
@@ -236,8 +305,7 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     p->back = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 2 * p->states);
     p->none = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 1);
-    if (p->tile > 1)
-        p->skip = kr_carve_floats(carve, numbers, 1);
+    p->skip = kr_carve_floats(carve, numbers, 1);
     if (!carve->base)
         return;
     if (p->bidirectional) {
@@ -246,8 +314,8 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     }
     for (size_t i = 0; i < numbers / KR_LANES; i++)
         p->reach[i] = 1;
-    for (size_t c = 0; p->skip && c < channels; c++)
-        p->skip[c] = p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)];
+    for (size_t c = 0; c < channels; c++)
+        p->skip[c] = p->d ? p->d[c / layer->in_width * s4d_width(layer) + c % s4d_width(layer)] : 0.0f;
     memset(p->a, 0, numbers * 4 * p->states * sizeof *p->a);
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
@@ -520,8 +588,9 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 {
     const s4d *p = layer->params;
     size_t     rows = kr_rows_count(in), width = layer->out_width;
-    s4d_job    job = { layer, context, in, s4d_take(layer, rows, context->tasks.most, &context->scratch), in->data, out->data, p->read,
-                       p->skip ? p->skip : p->d, 0, (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
+    s4d_room   room = s4d_take(layer, rows, context->tasks.most, &context->scratch);
+    s4d_job    job = { layer, context, in, room, in->data, out->data, p->read, p->skip, 0,
+                       (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
 
     job.shares = kr_shares_for(&context->tasks, job.work, in->lanes, width);
     if (p->heads > 1) {

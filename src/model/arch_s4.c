@@ -1,22 +1,23 @@
 /*
- * arch_s4.c - stacks of diagonal S4 blocks: config.json of model_type "s4d", and the names that example.py of
- * state-spaces/s4 gives a classifier's tensors.
+ * arch_s4.c - stacks of S4 blocks: config.json of model_type "s4" (mode 'dplr' or 'nplr') and "s4d" (mode 'diag'),
+ * and the names that example.py of state-spaces/s4 gives a classifier's tensors.
  *
  *     x = encoder(x)
- *     x = x + GLU(W GELU(s4d(norm(x))) + b)       d_layers times; without prenorm norm(x + ...)
+ *     x = x + GLU(W GELU(s4(norm(x))) + b)        n_layers times; without prenorm norm(x + ...)
  *     y = decoder(mean over time of norm(x))      'norm' only with final_norm
  *
- * What the blocks themselves may vary (models/s4/s4.py, S4Block's and SSMKernelDiag's arguments) stands in the
- * same object; what is absent has that code's default.
+ * What the blocks themselves may vary (models/s4/s4.py, S4Block's and its kernels' arguments) stands in the
+ * same object; what is absent has that code's default.  What C is stored for, l_kernel, is a tensor.
  */
 #include <string.h>
 
+#include "core/bits.h"
 #include "model/arch.h"
 
 static const char *const s4_used[] = {
     "model_type", "d_input", "d_model", "d_state", "n_layers", "n_classes", "norm", "prenorm", "final_norm",
     "pooling", "mode", "disc", "channels", "n_ssm", "real_transform", "imag_transform", "dt_transform", "dt_tie",
-    "dt_fast", "rate", "bandlimit", "bidirectional", "is_real", "swap_channels", "final_act", "activation", NULL
+    "dt_fast", "rate", "bandlimit", "bidirectional", "is_real", "swap_channels", "final_act", "activation", "rank", NULL
 };
 
 /* What only training or the saving program look at. */
@@ -25,12 +26,14 @@ static const char *const s4_harmless[] = {
     "l_max", "transposed", "architectures", "torch_dtype", "dtype", NULL
 };
 
-typedef struct s4_classifier {
-    size_t inputs, width, states, layers, classes, channels, copies;
+typedef struct s4 {
+    size_t inputs, width, states, layers, classes, channels, copies, rank;
+    int    diagonal;
+    uint64_t length;            /* l_kernel */
     int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
-} s4_classifier;
+} s4;
 
 enum { S4_EXP, S4_NONE };
 
@@ -50,15 +53,24 @@ static krait_status s4_transform(kr_loading *loading, const char *name, int fall
     return kr_field_choice(loading, loading->config, name, s4_transforms, fallback, transform);
 }
 
+/* The type of the model says which mode it has if nothing else does. */
+static krait_status s4_mode(kr_loading *loading, s4 *s)
+{
+    static const char *const modes[] = { "diag", "dplr", "nplr", NULL }, *const diagonal[] = { "diag", NULL };
+    int          s4d = kr_json_is(kr_json_get(loading->config, "model_type"), "s4d"), mode;
+    krait_status status = kr_field_choice(loading, loading->config, "mode", s4d ? diagonal : modes, s4d ? 0 : 1, &mode);
+
+    s->diagonal = mode == 0;
+    return status;
+}
+
 static krait_status s4_refuse(kr_loading *loading)
 {
-    static const char *const modes[] = { "diag", NULL }, *const activations[] = { "gelu", NULL };
+    static const char *const activations[] = { "gelu", NULL };
     static const char *const flags[] = { "is_real", "swap_channels" };
     int          chosen, set = 0;
-    krait_status status = kr_field_choice(loading, loading->config, "mode", modes, 0, &chosen);
+    krait_status status = kr_field_choice(loading, loading->config, "activation", activations, 0, &chosen);
 
-    if (status == KRAIT_OK)
-        status = kr_field_choice(loading, loading->config, "activation", activations, 0, &chosen);
     for (size_t i = 0; i < sizeof flags / sizeof *flags && status == KRAIT_OK; i++) {
         status = kr_field_switch(loading, loading->config, flags[i], 0, &set);
         if (status == KRAIT_OK && set)
@@ -67,7 +79,7 @@ static krait_status s4_refuse(kr_loading *loading)
     return status;
 }
 
-static krait_status s4_sizes(kr_loading *loading, s4_classifier *s)
+static krait_status s4_sizes(kr_loading *loading, s4 *s)
 {
     const kr_json *c = loading->config;
     size_t         state = 64;
@@ -80,6 +92,7 @@ static krait_status s4_sizes(kr_loading *loading, s4_classifier *s)
         (status = kr_field_count(loading, c, "n_classes", 1, 1 << 20, -1, &s->classes)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "channels", 1, 4096, 1, &s->channels)) != KRAIT_OK ||
         (status = kr_field_count(loading, c, "n_ssm", 1, 1 << 20, (int64_t)s->width, &s->copies)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "rank", 1, 16, 1, &s->rank)) != KRAIT_OK ||
         (status = kr_field_number(loading, c, "rate", 1e-9, 1e9, 1, &s->rate)) != KRAIT_OK ||
         (status = kr_field_number(loading, c, "bandlimit", 0, 1e9, 0, &s->bandlimit)) != KRAIT_OK)
         return status;
@@ -90,7 +103,7 @@ static krait_status s4_sizes(kr_loading *loading, s4_classifier *s)
     return KRAIT_OK;
 }
 
-static krait_status s4_choices(kr_loading *loading, s4_classifier *s)
+static krait_status s4_choices(kr_loading *loading, s4 *s)
 {
     krait_status status;
     int          end;
@@ -110,6 +123,48 @@ static krait_status s4_choices(kr_loading *loading, s4_classifier *s)
     return kr_field_switch(loading, loading->config, "dt_fast", 0, &s->fast);
 }
 
+/* One whole number of any of its usual types. */
+static int s4_whole(const kr_source *from, uint64_t *value)
+{
+    if (from->type == KR_TYPE_I64 && from->bytes == 8)
+        *value = kr_load_u32(from->data) | (uint64_t)kr_load_u32(from->data + 4) << 32;
+    else if (from->type == KR_TYPE_I32 && from->bytes == 4)
+        *value = kr_load_u32(from->data);
+    else
+        return 0;
+    return *value <= 1 << 30;
+}
+
+/* Every layer has an l_kernel of its own; one that has gone through the same training has the same. */
+static krait_status s4_stored(kr_loading *loading, s4 *s)
+{
+    if (s->bidirectional && !s->diagonal)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built for this 'mode'",
+                       loading->what);
+    for (size_t i = 0; i < s->layers && !s->diagonal; i++) {
+        uint64_t         length = 0;
+        kr_writer        name = { 0 };
+        const kr_source *from;
+
+        kr_writer_start(&name, &loading->arena);
+        kr_write(&name, "layers.");
+        kr_write_unsigned(&name, i);
+        kr_write(&name, ".layer.kernel.l_kernel");
+        from = name.text ? kr_package_find(&loading->package, name.text) : NULL;
+        if (!from)
+            return kr_fail(loading->message, KRAIT_ERR_SHAPE, "%.100s: there is no tensor layers.%zu.layer.kernel.l_kernel",
+                           loading->what, i);
+        if (!s4_whole(from, &length))
+            return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.100s: tensor %.100s is no whole number up to 2^30",
+                           loading->what, from->name);
+        if (i > 0 && length != s->length)
+            return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: tensor %.100s differs from the first layer's,"
+                           " which is not built", loading->what, from->name);
+        s->length = length;
+    }
+    return KRAIT_OK;
+}
+
 /* ---- the tree -------------------------------------------------------------------------------------- */
 
 static void s4_write_linear(kr_writer *w, const char *name, size_t width)
@@ -121,7 +176,7 @@ static void s4_write_linear(kr_writer *w, const char *name, size_t width)
     kr_write(w, "}}");
 }
 
-static void s4_write_norm(kr_writer *w, const s4_classifier *s, const char *name, const char *tensors)
+static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const char *tensors)
 {
     static const char *const slots[] = { "weight", "bias", "running_mean", "running_var" };
 
@@ -140,17 +195,26 @@ static void s4_write_norm(kr_writer *w, const s4_classifier *s, const char *name
     kr_write(w, "}}}");
 }
 
-static void s4_write_kernel(kr_writer *w, const s4_classifier *s)
+static void s4_write_kernel(kr_writer *w, const s4 *s)
 {
-    kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
+    kr_write(w, s->diagonal ? "{\"s4d\"" : "{\"s4\"");
+    kr_write(w, ":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
     kr_write_unsigned(w, s->states);
     kr_write(w, ",\"channels\":");
     kr_write_unsigned(w, s->channels);
     kr_write(w, ",\"copies\":");
     kr_write_unsigned(w, s->copies);
-    kr_write(w, ",\"discretization\":\"");
-    kr_write(w, s4_discs[s->bilinear]);
-    kr_write(w, "\",\"real\":\"");
+    if (s->diagonal) {
+        kr_write(w, ",\"discretization\":\"");
+        kr_write(w, s4_discs[s->bilinear]);
+        kr_write(w, "\"");
+    } else {
+        kr_write(w, ",\"rank\":");
+        kr_write_unsigned(w, s->rank);
+        kr_write(w, ",\"l_kernel\":");
+        kr_write_unsigned(w, s->length);
+    }
+    kr_write(w, ",\"real\":\"");
     kr_write(w, s4_transforms[s->real]);
     kr_write(w, "\",\"imag\":\"");
     kr_write(w, s4_transforms[s->imag]);
@@ -167,7 +231,7 @@ static void s4_write_kernel(kr_writer *w, const s4_classifier *s)
 }
 
 /* What is added to x: everything of a block between its norm and its sum. */
-static void s4_write_block(kr_writer *w, const s4_classifier *s)
+static void s4_write_block(kr_writer *w, const s4 *s)
 {
     kr_write(w, "{\"residual\":{\"sequence\":[");
     if (s->prenorm) {
@@ -181,7 +245,7 @@ static void s4_write_block(kr_writer *w, const s4_classifier *s)
     kr_write(w, "}},{\"glu\":{}}]}}");
 }
 
-static void s4_write_tree(kr_writer *w, const s4_classifier *s)
+static void s4_write_tree(kr_writer *w, const s4 *s)
 {
     kr_write(w, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":");
     kr_write_unsigned(w, s->inputs);
@@ -212,18 +276,22 @@ static void s4_write_tree(kr_writer *w, const s4_classifier *s)
 
 static krait_status s4_from_config(kr_loading *loading, kr_writer *description)
 {
-    s4_classifier s = { 0 };
-    krait_status  status;
+    s4           s = { 0 };
+    krait_status status;
 
-    if ((status = s4_refuse(loading)) != KRAIT_OK || (status = s4_sizes(loading, &s)) != KRAIT_OK ||
-        (status = s4_choices(loading, &s)) != KRAIT_OK)
+    if ((status = s4_mode(loading, &s)) != KRAIT_OK || (status = s4_refuse(loading)) != KRAIT_OK ||
+        (status = s4_sizes(loading, &s)) != KRAIT_OK || (status = s4_choices(loading, &s)) != KRAIT_OK ||
+        (status = s4_stored(loading, &s)) != KRAIT_OK)
         return status;
     kr_field_warn_rest(loading, s4_used, s4_harmless);
     s4_write_tree(description, &s);
     return KRAIT_OK;
 }
 
-extern const kr_arch kr_arch_s4;
+extern const kr_arch kr_arch_s4, kr_arch_s4d;
 const kr_arch kr_arch_s4 = {
+    "s4", NULL, s4_from_config, NULL, NULL, NULL,
+};
+const kr_arch kr_arch_s4d = {
     "s4d", NULL, s4_from_config, NULL, NULL, NULL,
 };

@@ -66,7 +66,7 @@ static const case_name case_names[] = {
     { "facing", KRAIT_F32 },
     { "liquid", KRAIT_F32 },    { "heads", KRAIT_F32 },
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
-    { "lowrank", KRAIT_F32 },
+    { "lowrank", KRAIT_F32 },   { "dense", KRAIT_F32 },
     { "mamba2", KRAIT_F32 },    { "mamba2", KRAIT_BF16 },
     { "intervals", KRAIT_F32 },
 };

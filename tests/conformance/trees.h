@@ -185,6 +185,15 @@ static const krait_tree krait_trees[] = {
       "4.d.kernel.log_A_real 18 3;4.d.kernel.A_imag 18 3;4.d.kernel.C 18 3 2;4.d.D 18;e.Lambda_re 4;e.Lambda_im 4;"
       "e.B 4 18 2;e.C 18 4 2;e.log_step 4;f.kernel.inv_dt 18;f.kernel.A_real 18 2;f.kernel.A_imag 18 2;"
       "f.kernel.C 18 2 2;f.D 18;last.weight 5 18" },
+    { "dense", 0, 9, 0,                 /* LSSL by both rules, as two floats and not; DSS, S4D with real-valued A */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":5}},"
+      "{\"lssl\":{\"name\":\"a\",\"states\":5,\"copies\":1,\"channels\":3}},{\"linear\":{\"name\":\"mid\",\"width\":20}},"
+      "{\"s4d\":{\"name\":\"b\",\"form\":\"dss\",\"states\":4,\"version\":\"clip\"}},"
+      "{\"s4d\":{\"name\":\"c\",\"states\":3,\"is_real\":true}},{\"linear\":{\"name\":\"few\",\"width\":4}},"
+      "{\"lssl\":{\"name\":\"d\",\"states\":1,\"discretization\":\"zoh\"}},{\"linear\":{\"name\":\"last\",\"width\":6}}]}}",
+      "in.weight 5 9;a.log_dt 5;a.A 5 5;a.B 5;a.C 3 5 5;a.D 3 5;mid.weight 20 15;b.kernel.log_dt 20 2;b.kernel.Lambda 4 2;"
+      "b.kernel.W 20 4 2;b.D 20;c.kernel.inv_dt 20;c.kernel.A_real 20 3;c.kernel.B 20 3;c.kernel.C 20 3;few.weight 4 20;"
+      "d.log_dt 4;d.A 4;d.B 4;d.C 4;d.D 4;last.weight 6 4" },
     { "image", 0, 48, 0,                /* an image a step: patches, orders, a token in the middle */
       HEAD "{\"features\":2,\"grid\":[4,6]},\"tree\":{\"sequence\":[{\"patch\":{\"height\":2,"
       "\"width\":2}},{\"linear\":{\"name\":\"in\",\"width\":16}},{\"over\":{\"name\":\"o\",\"axis\":\"grid\","

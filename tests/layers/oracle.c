@@ -351,6 +351,7 @@ static const oracle_type types[] = {
     { "linear", linear_shape, linear_run, NULL },
     { "log_softmax", same_width, log_softmax_run, NULL },
     { "lru", lru_shape, lru_run, NULL },
+    { "lssl", lssl_shape, lssl_run, NULL },
     { "mamba1", mamba1_shape, mamba1_run, NULL },
     { "mamba2", mamba2_shape, mamba2_run, NULL },
     { "normalize", same_width, normalize_run, NULL },

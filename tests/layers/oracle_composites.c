@@ -314,7 +314,7 @@ static int needs_dt(const layer *l)
 
     return (SCANS_IN_TIME && is_one_of(l, types)) || option_is(l, "kind", "mean") ||
            (is_one_of(l, continuous) && !option_is(l, "bidirectional", "true") && !option_is(l, "liquid", "true") &&
-            option(l, "degree", 1) <= 1);
+            !option_is(l, "form", "dss") && !option_is(l, "discretization", "dss") && option(l, "degree", 1) <= 1);
 }
 
 int oracle_whole(const layer *l)

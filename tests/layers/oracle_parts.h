@@ -111,6 +111,8 @@ void mamba2_run(const layer *l, const oracle_rows *in, number *out);
 double through(const layer *l, const char *name, const char *fallback, double x);
 void s4_shape(layer *l);
 void s4_run(const layer *l, const oracle_rows *in, number *out);
+void lssl_shape(layer *l);
+void lssl_run(const layer *l, const oracle_rows *in, number *out);
 void s4d_shape(layer *l);
 void s4d_run(const layer *l, const oracle_rows *in, number *out);
 /* oracle_lti.c */

@@ -1,6 +1,7 @@
 /*
- * oracle_s4.c - s4 as dense matrices: A = diag(a) - P^T conj(P) over real and imaginary parts, the bilinear rule by
- * elimination, (1 - Abar^L) by multiplying L times, and y as a convolution with C Abar^l Bbar.
+ * oracle_s4.c - s4 and lssl as dense matrices: A = diag(a) - P^T conj(P) over real and imaginary parts, the bilinear rule by
+ * elimination, (1 - Abar^L) by multiplying L times, and y as a convolution with C Abar^l Bbar.  The exponential of
+ * lssl's A is Taylor's series of 2^-10 of it, squared ten times.
  */
 #include "layers/oracle_parts.h"
 
@@ -9,7 +10,7 @@
 
 /* Of one channel and head: 'wide' is twice the number of states, real parts first. */
 typedef struct dense {
-    size_t  wide;
+    size_t  wide, pairs;        /* pairs: wide / 2 if there are any */
     double *step;               /* [wide][wide]: Abar */
     double *enter, *leave;      /* [wide]: Bbar; C, so that y = leave x */
     double *join;               /* [wide]: how strongly a state meets the others in a step */
@@ -174,7 +175,7 @@ static dense channel_of(const layer *l, size_t k)
     size_t        n = s4_states(l), wide = 2 * n, h = k % l->in, at = h % s4_copies_of(l) * n;
     int           real_valued = option_is(l, "is_real", "true");
     const weight *imag = get_weight(l, "kernel.A_imag");
-    dense         m = { wide, numbers(wide * wide), numbers(wide), numbers(wide), numbers(wide) };
+    dense         m = { wide, n, numbers(wide * wide), numbers(wide), numbers(wide), numbers(wide) };
     double       *a = numbers(wide * wide), *left = numbers(wide * wide), *right = numbers(wide * (wide + 1));
 
     fill_matrix(l, h, a, m.join);
@@ -213,9 +214,13 @@ static void free_channel(dense *m)
 /* What rounding leaves in a state: of its own, and of the sums that it shares with the others. */
 static double rounded(const dense *m, const double *x, size_t i)
 {
-    size_t n = m->wide / 2, own = i % n;
+    size_t n = m->pairs, own = n ? i % n : i;
     double shared = 0;
 
+    for (size_t j = 0; !n && j < m->wide; j++)
+        shared = fmax(shared, fabs(x[j]));
+    if (n == 0)
+        return HALF_UNIT * m->join[i] * shared + fmin(FLUSHED, fabs(x[i]));
     for (size_t j = 0; j < n; j++)
         shared = fmax(shared, hypot(x[j], x[n + j]));
     return HALF_UNIT * (3 * hypot(x[own], x[n + own]) + m->join[own] * shared) +
@@ -239,12 +244,12 @@ static void run_channel(const dense *m, const number *u, size_t stride, size_t r
     }
 }
 
-void s4_run(const layer *l, const oracle_rows *in, number *out)
+static void run_channels(const layer *l, dense (*of)(const layer *l, size_t k), const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
 
     for (size_t k = 0; k < l->out; k++) {
-        dense         m = channel_of(l, k);
+        dense         m = of(l, k);
         double       *x = numbers(in->count * m.wide), *read = numbers(in->count * m.wide);
         const number *u = in->x + k % l->in;
 
@@ -274,4 +279,93 @@ void s4_run(const layer *l, const oracle_rows *in, number *out)
         free(x), free(read);
         free_channel(&m);
     }
+}
+
+void s4_run(const layer *l, const oracle_rows *in, number *out)
+{
+    run_channels(l, channel_of, in, out);
+}
+
+/* ---- lssl --------------------------------------------------------------------------------------- */
+
+void lssl_shape(layer *l)
+{
+    size_t n = size_option(l, "states", 0), heads = size_option(l, "channels", 1), copies = s4_copies_of(l);
+    int    fades = oracle_option_text(l, "fades") != NULL;      /* of one state: so fast that one float is enough */
+
+    l->out = heads * l->in;
+    want(l, "log_dt", fades ? -2 : -6, fades ? 0 : -3, l->in, 0, 0);
+    want(l, "A", fades ? -3 : -1, fades ? -0.5 : 1, copies, n, n);
+    want(l, "B", -1, 1, copies, n, 0);
+    want(l, "C", -1, 1, heads, l->in, n);
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, heads, l->in, 0);
+}
+
+/* a b of n by n, into a new one. */
+static double *product_of(const double *a, const double *b, size_t n)
+{
+    double *made = numbers(n * n);
+
+    memcpy(made, a, n * n * sizeof *made);
+    for (size_t i = 0; i < n; i++)
+        pass_row(made + i * n, b, n);
+    return made;
+}
+
+/* a becomes exp(a). */
+static void exponentiate(double *a, size_t n)
+{
+    double *term = numbers(n * n), *sum = numbers(n * n), *next;
+
+    for (size_t i = 0; i < n * n; i++)
+        a[i] /= 1024, sum[i] = term[i] = i % (n + 1) == 0;
+    for (int k = 1; k < 15; k++) {
+        next = product_of(term, a, n);
+        for (size_t i = 0; i < n * n; i++)
+            sum[i] += next[i] /= k;
+        free(term), term = next;
+    }
+    for (int k = 0; k < 10; k++) {
+        next = product_of(sum, sum, n);
+        free(sum), sum = next;
+    }
+    memcpy(a, sum, n * n * sizeof *a);
+    free(sum), free(term);
+}
+
+static dense lssl_channel_of(const layer *l, size_t k)
+{
+    size_t        n = size_option(l, "states", 0), wide = n + 1, h = k % l->in, copy = h % s4_copies_of(l);
+    double        dt = exp(get_weight(l, "log_dt")->data[h]);
+    const weight *a = get_weight(l, "A"), *b = get_weight(l, "B"), *c = get_weight(l, "C");
+    int           zoh = option_is(l, "discretization", "zoh");
+    dense         m = { n, 0, numbers(n * n), numbers(n), numbers(n), numbers(n) };
+    double       *whole = numbers(wide * wide), *left = numbers(n * n), *right = numbers(n * wide);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= n; j++) {
+            double by = dt * (double)(j < n ? a->data[(copy * n + i) * n + j] : b->data[copy * n + i]);
+
+            whole[i * wide + j] = by;
+            right[i * wide + j] = j < n ? (i == j) + by / 2 : by;
+            if (j < n)
+                left[i * n + j] = (i == j) - by / 2;
+        }
+    exponentiate(whole, wide);
+    eliminate(left, n, right, wide);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(m.step + i * n, (zoh ? whole : right) + i * wide, n * sizeof *m.step);
+        m.enter[i] = (zoh ? whole : right)[i * wide + n];
+        m.leave[i] = c->data[k * n + i];
+        for (size_t j = 0; j < n; j++)
+            m.join[i] += 2 * fabs(m.step[i * n + j]);
+    }
+    free(whole), free(left), free(right);
+    return m;
+}
+
+void lssl_run(const layer *l, const oracle_rows *in, number *out)
+{
+    run_channels(l, lssl_channel_of, in, out);
 }

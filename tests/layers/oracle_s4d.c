@@ -41,10 +41,36 @@ static const char *slot(const layer *l, enum slots which)
     return option_is(l, "form", "minimal") ? minimal[which] : option_is(l, "form", "h3") ? h3[which] : full[which];
 }
 
+/* DSS: no conjugates, Lambda for all channels, steps of their own for its parts. */
+static void dss_shape(layer *l)
+{
+    size_t      n = s4d_states(l), outs = size_option(l, "channels", 1), heads = outs * (option_is(l, "bidirectional", "true") ? 2 : 1);
+    size_t      shape[4] = { heads, l->in, n, 2 };
+    const char *version = oracle_option_text(l, "version");
+    double      slow = oracle_option_text(l, "slow") ? 5 : 0;
+    weight     *c;
+
+    version = version ? version : "exp";
+    want(l, "kernel.log_dt", -3 - slow, 0 - slow, l->in, option_is(l, "sep_dt_re_im", "false") ? 1 : 2, 0);
+    if (strncmp(version, "exp", 3) != 0) {
+        want(l, "kernel.Lambda", -1, 0.3, n, 2, 0);
+    } else {
+        want(l, "kernel.Lambda_log_neg_re", -1.5, 0.5, n, 0, 0);
+        want(l, strstr(version, "im") ? "kernel.Lambda_log_im" : "kernel.Lambda_im", -2, 2, n, 0, 0);
+    }
+    want(l, "kernel.W", -1, 1, heads * l->in, n, 2);
+    c = &l->weights[l->n_weights - 1];
+    memcpy(c->shape, shape, sizeof shape);
+    c->dimensions = 4;
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, outs, l->in, 0);
+}
+
 void s4d_shape(layer *l)
 {
     size_t n = s4d_states(l), heads = size_option(l, "channels", 1), copies = s4d_copies_of(l);
     size_t rows = s4d_rows(l), both = option_is(l, "bidirectional", "true") ? 2 : 1;
+    size_t parts = option_is(l, "is_real", "true") ? 1 : 2;
     int    tied = !option_is(l, "tied", "false"), h3 = option_is(l, "form", "h3");
     /* a next to the unit circle; or so far from it that a state is soon forgotten */
     double slow = oracle_option_text(l, "slow") ? 5 : oracle_option_text(l, "fading") ? -3 : 0;
@@ -52,16 +78,22 @@ void s4d_shape(layer *l)
     weight *c;
 
     l->out = heads * l->in;
+    if (option_is(l, "form", "dss")) {
+        dss_shape(l);
+        return;
+    }
     want(l, slot(l, STEP), -3 - slow, 0 - slow, rows, tied ? 1 : n, 0);
     want(l, slot(l, REAL), least, 0.5, copies, n, 0);
-    want(l, slot(l, IMAG), -2, 6, copies, n, 0);
-    want(l, slot(l, READ), -1, 1, both * heads * rows, n, 2);
+    if (parts == 2)
+        want(l, slot(l, IMAG), -2, 6, copies, n, 0);
+    want(l, slot(l, READ), -1, 1, both * heads * rows, n, parts);
     c = &l->weights[l->n_weights - 1];
-    c->shape[0] = both * heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = 2;
+    c->shape[0] = both * heads, c->shape[1] = rows, c->shape[2] = n, c->shape[3] = parts;
     c->dimensions = 4;
     if (slot(l, ENTER) && (h3 || oracle_option_text(l, "with_b")))
-        want(l, slot(l, ENTER), -1, 1, copies, n, 2);
-    want(l, "D", -1, 1, heads, rows, 0);
+        want(l, slot(l, ENTER), -1, 1, copies, n, parts);
+    if (!oracle_option_text(l, "no_d"))
+        want(l, "D", -1, 1, heads, rows, 0);
     if (oracle_option_text(l, "initial"))
         want(l, "initial_state", -2, 2, rows, n, 2);
 }
@@ -91,6 +123,64 @@ static void set_start(const layer *l, size_t at, double u, double v, pole *p)
     }
 }
 
+/* p.re + i p.im = (re + i im) (x + i y) */
+static void set_product(pole *p, double re, double im, double x, double y)
+{
+    p->re = re * x - im * y;
+    p->im = re * y + im * x;
+}
+
+/*
+ * What official code writes as (exp(z) - 1) conj(q) / (|q|^2 + 1e-7), q = (exp(z L) - 1) A: multiplied with p.
+ * 'least' instead of the sum, and without L, where it is a maximum.
+ */
+static void divide_by_sum(pole *p, double a_re, double a_im, double z_re, double z_im, double length, int least)
+{
+    double u = expm1(z_re) * cos(z_im) - 2 * sin(z_im / 2) * sin(z_im / 2), v = exp(z_re) * sin(z_im);
+    double w = expm1(length * z_re) * cos(length * z_im) - 2 * pow(sin(length * z_im / 2), 2);
+    double x = exp(length * z_re) * sin(length * z_im), q_re = least ? a_re : w * a_re - x * a_im;
+    double q_im = least ? a_im : w * a_im + x * a_re, square = q_re * q_re + q_im * q_im, re = p->re, im = p->im;
+    double below = least ? fmax(square, 1e-7) : square + 1e-7;
+
+    set_product(p, re, im, (u * q_re + v * q_im) / below, (v * q_re - u * q_im) / below);
+}
+
+/* Of DSS. */
+static pole dss_pole_of(const layer *l, size_t k, size_t n)
+{
+    const char   *version = oracle_option_text(l, "version");
+    const weight *lambda = get_weight(l, "kernel.Lambda"), *w = get_weight(l, "kernel.W"), *dt = get_weight(l, "kernel.log_dt");
+    const weight *im = get_weight(l, "kernel.Lambda_im"), *log_im = get_weight(l, "kernel.Lambda_log_im");
+    size_t        h = k % l->in, steps = option_is(l, "sep_dt_re_im", "false") ? 1 : 2;
+    double        x = lambda ? lambda->data[2 * n] : -exp(get_weight(l, "kernel.Lambda_log_neg_re")->data[n]);
+    double        y = lambda ? lambda->data[2 * n + 1] : im ? im->data[n] : exp(log_im->data[n]);
+    double        z_re, z_im, length = option(l, "length", 0);
+    int           grows;
+    pole          p = { .b_re = 1 };
+
+    version = version ? version : "exp";
+    x = strstr(version, "clip") ? fmin(x, 1e-4) : x;
+    grows = strcmp(version, "softmax") == 0 && x > 0;
+    z_re = exp(dt->data[h * steps]) * option(l, "rate", 1) * x;
+    z_im = exp(dt->data[h * steps + steps - 1]) * option(l, "rate", 1) * y;
+    p.radius = exp(z_re), p.angle = z_im;
+    p.re = w->data[(k * s4d_states(l) + n) * 2], p.im = w->data[(k * s4d_states(l) + n) * 2 + 1];
+    if (strcmp(version, "softmax") == 0) {
+        divide_by_sum(&p, x, y, grows ? -z_re : z_re, grows ? -z_im : z_im, length, 0);
+        if (grows)
+            set_product(&p, p.re, p.im, exp(-z_re * (length - 1)) * cos(z_im * (length - 1)),
+                        -exp(-z_re * (length - 1)) * sin(z_im * (length - 1)));
+    } else if (!strstr(version, "no-scale")) {
+        divide_by_sum(&p, x, y, z_re, z_im, 1, 1);
+    }
+    return p;
+}
+
+static double number_of(const layer *l, const weight *w, size_t i, size_t part)
+{
+    return option_is(l, "is_real", "true") ? (part ? 0 : (double)w->data[i]) : (double)w->data[2 * i + part];
+}
+
 /* Of a row that is so many steps behind the one before it. */
 static pole pole_of(const layer *l, size_t k, size_t n, double steps)
 {
@@ -100,14 +190,21 @@ static pole pole_of(const layer *l, size_t k, size_t n, double steps)
     const weight *b = slot(l, ENTER) ? get_weight(l, slot(l, ENTER)) : NULL, *c = get_weight(l, slot(l, READ));
     double        step = get_weight(l, slot(l, STEP))->data[tied ? h : h * states + n];
     double        real = get_weight(l, slot(l, REAL))->data[at];
-    double        imag = through(l, "imag", "none", get_weight(l, slot(l, IMAG))->data[at]);
+    const weight *of_imag = get_weight(l, slot(l, IMAG));
+    double        imag = of_imag ? through(l, "imag", "none", of_imag->data[at]) : 0;
     double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
     double        one = own * option(l, "rate", 1), dt = one * steps, band = option(l, "bandlimit", 0);
     double        x = -through(l, "real", "exp", real), y = full ? -imag : imag, u, v, r, i, square;
-    double        c_re = c->data[from * 2], c_im = c->data[from * 2 + 1];
-    double        b_re = b ? b->data[at * 2] : 1, b_im = b ? b->data[at * 2 + 1] : 0;
+    double        c_re = number_of(l, c, from, 0), c_im = number_of(l, c, from, 1);
+    double        b_re = b ? number_of(l, b, at, 0) : 1, b_im = b ? number_of(l, b, at, 1) : 0;
     pole          p;
 
+    if (option_is(l, "discretization", "dss")) {
+        p = (pole){ .radius = exp(dt * x), .angle = dt * y, .b_re = 1, .re = c_re * b_re - c_im * b_im,
+                    .im = c_re * b_im + c_im * b_re };
+        divide_by_sum(&p, x, y, dt * x, dt * y, option(l, "length", 0), 0);
+        return p;
+    }
     if (option_is(l, "discretization", "bilinear")) {
         u = 1 - dt * x / 2, v = -dt * y / 2;            /* below the line */
         p.radius = hypot(1 + dt * x / 2, dt * y / 2) / hypot(u, v);
@@ -172,9 +269,10 @@ static void add_states(const layer *l, size_t k, size_t from, const number *u, s
                        size_t count, number *out, size_t next, ptrdiff_t step, held *h)
 {
     pole *rows = calloc(count + 1, sizeof *rows);
+    int   form_dss = option_is(l, "form", "dss");
 
     for (size_t n = 0; n < s4d_states(l); n++) {
-        pole p = pole_of(l, from, n, 1);
+        pole p = form_dss ? dss_pole_of(l, from, n) : pole_of(l, from, n, 1);
 
         for (size_t t = 0; t < count; t++) {
             number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
@@ -204,13 +302,14 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
     held         *h = calloc(in->count + 1, sizeof *h);
+    int           timed = !option_is(l, "bidirectional", "true") && !option_is(l, "form", "dss") &&
+                          !option_is(l, "discretization", "dss");
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
-            out[t * l->out + k] = times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
-                                        in->x[t * l->in + k % l->in]);
-        add_states(l, k, k, in->x + k % l->in, l->in, option_is(l, "bidirectional", "true") ? NULL : in->dt, in->count,
-                   out, 0, 1, h);
+            out[t * l->out + k] = d ? times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
+                                            in->x[t * l->in + k % l->in]) : exact(0);
+        add_states(l, k, k, in->x + k % l->in, l->in, timed ? in->dt : NULL, in->count, out, 0, 1, h);
         if (option_is(l, "bidirectional", "true") && in->count > 1)
             add_later(l, k, in, out, h);
     }

@@ -181,6 +181,16 @@ static flow write_selective_scan(writer *w, flow in)
     return with_width(in, inner);
 }
 
+static flow write_dss(writer *w, flow in)
+{
+    static const char *const versions[] = { "exp", "exp-re-im", "exp-no-scale", "exp-re-im-no-scale", "clip",
+                                            "clip-no-scale", "softmax length=60" };
+
+    put(w, "s4d(form=dss states=%zu version=%s%s%s)", 1 + below(w, 6), versions[below(w, 7)],
+        word_if(w, " sep_dt_re_im=false"), word_if(w, " no_d"));
+    return in;
+}
+
 /* Heads with a matrix of states each, around whose products stands what the rest of H3 is. */
 static flow write_h3(writer *w, flow in)
 {
@@ -205,6 +215,8 @@ static flow write_s4d(writer *w, flow in, int whole)
                                          " discretization=async" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
 
+    if (one_in(w, 3))
+        return write_dss(w, in);
     put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
         one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], rules[below(w, 4)],
         word_if(w, " slow"), word_if(w, " tied=false"));
@@ -229,6 +241,15 @@ static flow write_s4(writer *w, flow in)
     if (channels > 1)
         put(w, " channels=%zu", channels);
     put(w, ")");
+    return with_width(in, channels * in.width);
+}
+
+static flow write_lssl(writer *w, flow in)
+{
+    size_t channels = one_in(w, 3) ? 2 : 1;
+
+    put(w, "lssl(states=%zu channels=%zu%s%s%s)", 1 + below(w, 7), channels, word_if(w, " discretization=zoh"),
+        word_if(w, " copies=1"), word_if(w, " no_d"));
     return with_width(in, channels * in.width);
 }
 
@@ -281,7 +302,7 @@ flow write_along(writer *w, flow in, place p)
         return one_in(w, 3) ? write_turning(w, in) : one_in(w, 2) ? write_mamba2(w, in) : write_mamba1(w, in);
     case 3:
         if (one_in(w, 3))
-            return one_in(w, 2) ? write_h3(w, in) : write_s4(w, in);
+            return one_in(w, 3) ? write_h3(w, in) : one_in(w, 3) ? write_lssl(w, in) : write_s4(w, in);
         return one_in(w, 2) ? write_s4d(w, in, p.whole) : write_selective_scan(w, in);
     case 4:
     case 5:

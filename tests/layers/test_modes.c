@@ -12,6 +12,7 @@
 #include "core/build.h"
 #include "krait.h"
 #include "layers/tree.h"
+#include "support/pool.h"
 #include "support/random.h"
 #include "test.h"
 
@@ -79,6 +80,7 @@ typedef struct manner {
     size_t            lanes, chunk;
     uint32_t          tasks;
     krait_parallel_fn parallel;
+    void             *user;
     size_t            calls[MOST_CALLS];    /* rows of each; the first is all in whole-sequence models */
 } manner;
 
@@ -131,7 +133,7 @@ static void run(const modal *m, const manner *how, float *out, float *left)
         uint8_t     *reset = malloc(how->lanes * n);
         float       *dt = malloc(how->lanes * n * 4);
         krait_input  input = { .size = sizeof input, .steps = n, .features = x, .reset = reset, .mode = how->mode,
-                               .parallel = how->parallel };
+                               .parallel = how->parallel, .parallel_user = how->user };
         krait_output output = { .size = sizeof output, .rows = y, .capacity = how->lanes * n * m->out };
 
         for (size_t lane = 0; lane < how->lanes; lane++) {
@@ -191,7 +193,7 @@ static void make_times(modal *m, uint64_t seed)
 
 static int modal_made(modal *m, size_t i)
 {
-    manner        once = { KRAIT_RECURRENT, STREAMS, ROWS, 1, NULL, { ROWS } };
+    manner        once = { KRAIT_RECURRENT, STREAMS, ROWS, 1, NULL, NULL, { ROWS } };
     krait_message why;
     int64_t       in = 0, out = 0;
 
@@ -260,7 +262,7 @@ static void check_manners(const modal *m)
     for (size_t chunk = 0; chunk < 5; chunk++)
         for (size_t call = 0; call < 3; call++)
             for (size_t lanes = 1; lanes <= LANES; lanes += 2) {
-                manner how = { tried, lanes, chunks[chunk], 2, forwards, { 0 } };
+                manner how = { tried, lanes, chunks[chunk], 2, forwards, NULL, { 0 } };
 
                 memcpy(how.calls, calls[call], sizeof how.calls);
                 check_close(m, &how);
@@ -301,30 +303,45 @@ TEST(modes_convolution_is_close_to_recurrent)
 
 /* ---- the same bits ------------------------------------------------------------------------------------------- */
 
-/* One lane and one task against many, of each stream. */
+static void check_equal(const modal *m, const manner *how, const float *first, const float *left)
+{
+    float *out = malloc(LANES * ROWS * m->out * 4), *other = malloc((LANES * m->numbers + 1) * 4);
+
+    run(m, how, out, other);
+    for (size_t lane = 0; lane < how->lanes; lane++) {
+        size_t stream = lane % STREAMS;
+
+        CHECK_BYTES(out + lane * ROWS * m->out, first + stream * ROWS * m->out, ROWS * m->out * 4);
+        CHECK_BYTES(other + lane * m->numbers, left + stream * m->numbers, m->numbers * 4);
+    }
+    free(out), free(other);
+}
+
+/* One lane and one task against many, of each stream; at last on threads, whose rooms are their own. */
 static void check_same(const modal *m)
 {
     static const struct { uint32_t tasks; krait_parallel_fn parallel; } hosts[] = {
         { 1, NULL }, { 1, forwards }, { 2, forwards }, { 5, forwards }, { 5, backwards }, { 64, backwards },
     };
-    float *first = malloc(STREAMS * ROWS * m->out * 4), *out = malloc(LANES * ROWS * m->out * 4);
-    float *left = malloc((STREAMS * m->numbers + 1) * 4), *other = malloc((LANES * m->numbers + 1) * 4);
-    manner how = { tried, STREAMS, ROWS, 1, NULL, { 350, 350 } };
+    float *first = malloc(STREAMS * ROWS * m->out * 4), *left = malloc((STREAMS * m->numbers + 1) * 4);
+    pool  *threads = pool_start(2);
+    manner how = { tried, STREAMS, ROWS, 1, NULL, NULL, { 350, 350 } };
 
     run(m, &how, first, left);
     for (size_t host = 0; host < sizeof hosts / sizeof *hosts; host++)
         for (how.lanes = 1; how.lanes <= LANES; how.lanes += 4) {
             how.tasks = hosts[host].tasks;
             how.parallel = hosts[host].parallel;
-            run(m, &how, out, other);
-            for (size_t lane = 0; lane < how.lanes; lane++) {
-                size_t stream = lane % STREAMS;
-
-                CHECK_BYTES(out + lane * ROWS * m->out, first + stream * ROWS * m->out, ROWS * m->out * 4);
-                CHECK_BYTES(other + lane * m->numbers, left + stream * m->numbers, m->numbers * 4);
-            }
+            check_equal(m, &how, first, left);
         }
-    free(first), free(out), free(left), free(other);
+    how.user = threads;
+    how.parallel = pool_run;
+    how.tasks = 3;
+    for (int i = 0; threads && i < 3; i++)
+        check_equal(m, &how, first, left);
+    if (threads)
+        pool_end(threads);
+    free(first), free(left);
 }
 
 TEST(modes_scan_is_the_same_for_any_tasks_and_lanes)
@@ -343,7 +360,7 @@ TEST(modes_convolution_is_the_same_for_any_tasks_and_lanes)
 static void check_nan(const modal *m)
 {
     static const float odd[] = { NAN, INFINITY, -INFINITY };
-    manner             how = { KRAIT_RECURRENT, STREAMS, ROWS, 2, backwards, { ROWS } };
+    manner             how = { KRAIT_RECURRENT, STREAMS, ROWS, 2, backwards, NULL, { ROWS } };
     size_t             count = STREAMS * ROWS * m->out;
     float             *a = malloc(count * 4), *b = malloc(count * 4), *left = malloc((STREAMS * m->numbers + 1) * 4);
 

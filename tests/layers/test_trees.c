@@ -119,6 +119,7 @@ static void check_mode(const subject *s, int32_t mode)
         output.capacity = s->most * s->out;
         fill_scratch(&l);
         status = krait_run(s->model, l.state, &input, &output, NULL);
+        CHECK(status != KRAIT_OK || mode != KRAIT_CONVOLUTION || !input.dt);
         if (status == KRAIT_OK && mode == KRAIT_SCAN)
             check_numbers(s, stream, c.out);
         else if (status == KRAIT_OK)
