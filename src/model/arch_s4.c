@@ -26,14 +26,14 @@ static const char *const s4_harmless[] = {
     "l_max", "transposed", "architectures", "torch_dtype", "dtype", NULL
 };
 
-typedef struct s4 {
+typedef struct s4_stack {
     size_t inputs, width, states, layers, classes, channels, copies, rank;
     int    diagonal;
     uint64_t length;            /* l_kernel */
     int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
-} s4;
+} s4_stack;
 
 enum { S4_EXP, S4_NONE };
 
@@ -54,11 +54,11 @@ static krait_status s4_transform(kr_loading *loading, const char *name, int fall
 }
 
 /* The type of the model says which mode it has if nothing else does. */
-static krait_status s4_mode(kr_loading *loading, s4 *s)
+static krait_status s4_mode(kr_loading *loading, s4_stack *s)
 {
     static const char *const modes[] = { "diag", "dplr", "nplr", NULL }, *const diagonal[] = { "diag", NULL };
-    int          s4d = kr_json_is(kr_json_get(loading->config, "model_type"), "s4d"), mode;
-    krait_status status = kr_field_choice(loading, loading->config, "mode", s4d ? diagonal : modes, s4d ? 0 : 1, &mode);
+    int          only = kr_json_is(kr_json_get(loading->config, "model_type"), "s4d"), mode;
+    krait_status status = kr_field_choice(loading, loading->config, "mode", only ? diagonal : modes, only ? 0 : 1, &mode);
 
     s->diagonal = mode == 0;
     return status;
@@ -79,7 +79,7 @@ static krait_status s4_refuse(kr_loading *loading)
     return status;
 }
 
-static krait_status s4_sizes(kr_loading *loading, s4 *s)
+static krait_status s4_sizes(kr_loading *loading, s4_stack *s)
 {
     const kr_json *c = loading->config;
     size_t         state = 64;
@@ -103,7 +103,7 @@ static krait_status s4_sizes(kr_loading *loading, s4 *s)
     return KRAIT_OK;
 }
 
-static krait_status s4_choices(kr_loading *loading, s4 *s)
+static krait_status s4_choices(kr_loading *loading, s4_stack *s)
 {
     krait_status status;
     int          end;
@@ -136,7 +136,7 @@ static int s4_whole(const kr_source *from, uint64_t *value)
 }
 
 /* Every layer has an l_kernel of its own; one that has gone through the same training has the same. */
-static krait_status s4_stored(kr_loading *loading, s4 *s)
+static krait_status s4_stored(kr_loading *loading, s4_stack *s)
 {
     if (s->bidirectional && !s->diagonal)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'bidirectional' is not built for this 'mode'",
@@ -176,7 +176,7 @@ static void s4_write_linear(kr_writer *w, const char *name, size_t width)
     kr_write(w, "}}");
 }
 
-static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const char *tensors)
+static void s4_write_norm(kr_writer *w, const s4_stack *s, const char *name, const char *tensors)
 {
     static const char *const slots[] = { "weight", "bias", "running_mean", "running_var" };
 
@@ -195,7 +195,7 @@ static void s4_write_norm(kr_writer *w, const s4 *s, const char *name, const cha
     kr_write(w, "}}}");
 }
 
-static void s4_write_kernel(kr_writer *w, const s4 *s)
+static void s4_write_kernel(kr_writer *w, const s4_stack *s)
 {
     kr_write(w, s->diagonal ? "{\"s4d\"" : "{\"s4\"");
     kr_write(w, ":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
@@ -231,7 +231,7 @@ static void s4_write_kernel(kr_writer *w, const s4 *s)
 }
 
 /* What is added to x: everything of a block between its norm and its sum. */
-static void s4_write_block(kr_writer *w, const s4 *s)
+static void s4_write_block(kr_writer *w, const s4_stack *s)
 {
     kr_write(w, "{\"residual\":{\"sequence\":[");
     if (s->prenorm) {
@@ -245,7 +245,7 @@ static void s4_write_block(kr_writer *w, const s4 *s)
     kr_write(w, "}},{\"glu\":{}}]}}");
 }
 
-static void s4_write_tree(kr_writer *w, const s4 *s)
+static void s4_write_tree(kr_writer *w, const s4_stack *s)
 {
     kr_write(w, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":");
     kr_write_unsigned(w, s->inputs);
@@ -276,7 +276,7 @@ static void s4_write_tree(kr_writer *w, const s4 *s)
 
 static krait_status s4_from_config(kr_loading *loading, kr_writer *description)
 {
-    s4           s = { 0 };
+    s4_stack     s = { 0 };
     krait_status status;
 
     if ((status = s4_mode(loading, &s)) != KRAIT_OK || (status = s4_refuse(loading)) != KRAIT_OK ||
