@@ -29,6 +29,8 @@ says "1920 steps, 0 samples dropped, 1.0 to 1.0 periods apart" --drop 0 --jitter
 says "0 samples dropped, 0.1 to 1.9 periods apart" --drop 0 --jitter 45 $motion/*.csv
 says "us at 99.9 %" $motion/laying.csv
 says "WRONG" --drop 90 $motion/*.csv
+says "17 of 17 windows named rightly" --drop 50 --jitter 45 $motion/*.csv
+says "14 of 17 windows named rightly" --drop 50 --jitter 45 --no-dt $motion/*.csv
 $loop --seed 1 $motion/walking-upstairs.csv | grep ' s  ' >"$scratch/one"
 $loop $motion/walking-upstairs.csv | grep ' s  ' | cmp -s - "$scratch/one" || fail "the same seed gives other lines"
 $loop --seed 2 $motion/walking-upstairs.csv | grep ' s  ' | cmp -s - "$scratch/one" && fail "another seed gives the same"

@@ -148,7 +148,7 @@ def checks(options):
 # ---- families ----------------------------------------------------------------------------------------------
 
 def s4(path, state, inputs, outputs, **options):
-    """S4Model of state-spaces/s4, example.py: Linear, S4Block or S4D layers with a norm each, mean, Linear.
+    """S4Model of state-spaces/s4, example.py: Linear, S4Block (DPLR or diagonal) or S4D layers with a norm each, mean, Linear.
 
     Keywords: prenorm (False) as there, pooling, and those of S4Block that shapes do not tell: disc, real_transform,
     imag_transform, dt_transform, dt_fast, rate, bandlimit, ...  BatchNorm and a norm before the mean are seen by name.
@@ -166,6 +166,8 @@ def s4(path, state, inputs, outputs, **options):
                   n_classes=shape(weights, "decoder.weight", 0), channels=shape(weights, kernel + "C", 0),
                   norm="batch" if "norms.0.running_mean" in weights else "layer",
                   dt_tie=shape(weights, kernel + "inv_dt", 1) == 1, prenorm=False, final_norm="norm.weight" in weights)
+    if kernel + "P" in weights:
+        config["rank"] = shape(weights, kernel + "P", 0)
     return export(path, weights, {**config, **options}, inputs, outputs, **how)
 
 

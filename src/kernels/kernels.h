@@ -183,6 +183,44 @@ typedef struct kr_turn {
     size_t       rows, states;
 } kr_turn;
 
+/* What the input of a row is worth: held since the row before, bilinear, or the same whatever the time. */
+enum { KR_HOLD, KR_BILINEAR, KR_IMPULSE };
+
+/*
+ * Coefficients of states for rows that are 'time' steps apart: a = exp(time z), as two floats, and r = (a - 1) g;
+ * or bilinear a = (1 + time z / 2) / (1 - time z / 2) and r = time / (1 - time z / 2) g; or r = 1.
+ */
+typedef struct kr_discretize {
+    const double *z;            /* [count][4][16]: z of a step and g, real and imaginary */
+    float        *to;           /* [count][6][16]: a, what that lacks, r: real, imaginary */
+    size_t        count;
+    double        time;
+    int           rule;
+} kr_discretize;
+
+/* turn() of one panel: x = a x + r v, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_turn_timed {
+    const float   *sets;        /* [][6][16] */
+    const uint8_t *set;         /* [rows] */
+    float         *x;           /* [2][16] */
+    const float   *v;           /* [rows][2][states] */
+    float         *out;         /* as v, which it may be; NULL: nobody asks */
+    size_t         stride, rows, states;    /* up to 16 */
+} kr_turn_timed;
+
+/* diagonal() of up to 16 channels: h = a h + r x, where row t has coefficients of its own, number set[t] of 'sets'. */
+typedef struct kr_diagonal_timed {
+    const float   *sets;        /* [][states][6][16] */
+    const uint8_t *set;         /* [rows] */
+    const float   *c;           /* [states][2][16]: re, -im */
+    const float   *d;           /* [channels] */
+    const float   *x;
+    size_t         x_stride;
+    float         *h;           /* [states][2][16] */
+    float         *y;           /* not x; NULL: h alone */
+    size_t         y_stride, rows, channels, states;
+} kr_diagonal_timed;
+
 /*
  * One block of a convolution of 16 channels: y[t] = sum over s < length of k[s] x[t - s], for the rows of the
  * block; of those before it 'length' are looked at.  'spectrum' is what this function leaves in 'work' for k as
@@ -256,6 +294,9 @@ typedef struct kr_kernels {
     /* end = a before + end for 'count' panels of a state each: a [count][4][16], the others [count][2][16]. */
     void (*diagonal_combine)(float *end, const float *a, const float *before, size_t count);
     void (*turn)(const kr_turn *p);
+    void (*discretize)(const kr_discretize *p);
+    void (*turn_timed)(const kr_turn_timed *p);
+    void (*diagonal_timed)(const kr_diagonal_timed *p);
     void (*rank)(const kr_rank *p);
     void (*fourier)(const kr_fourier *p);
     /* x = a x + (v x + v); alone: x = a x + v x, what the rows do to the states that there are. */

@@ -7,6 +7,7 @@
 #include "core/real.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
+#include "kernels/times.h"
 
 typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
 
@@ -250,19 +251,26 @@ static void plain_heads(const kr_heads *p)
                                kr_pack_width(&layout, c));
 }
 
+/* One more decay: the product, and its distance from 1, which is what counts as long as it is small. */
+static float plain_fade_on(float *product, float *below, float decay)
+{
+    *product = kr_flush(*product * decay);
+    *below = kr_fma(decay, *below, decay - 1.0f);
+    return kr_nearer(1.0f + *below, *product);
+}
+
 /* From row to row: what is left of each row before, of what was there before them all, and the row itself. */
 static void plain_fade(const kr_fade *p)
 {
-    float left[KR_CHUNK] = { 0 }, since = 1;
+    float product[KR_CHUNK] = { 0 }, below[KR_CHUNK] = { 0 }, left[KR_CHUNK] = { 0 }, since = 1, since_below = 0;
 
     for (size_t i = 0; i < p->rows; i++) {
         float decay = p->decay[i * p->decay_stride];
 
         for (size_t j = 0; j < i; j++)
-            left[j] = kr_flush(left[j] * decay);
-        left[i] = 1;
-        since = kr_flush(since * decay);
-        p->since[i] = since;
+            left[j] = plain_fade_on(&product[j], &below[j], decay);
+        left[i] = product[i] = 1;
+        p->since[i] = plain_fade_on(&since, &since_below, decay);
         for (size_t j = 0; j < kr_pad16(i + 1); j++)
             p->weights[i * KR_CHUNK + j] = j <= i ? left[j] * p->products[i * KR_CHUNK + j] : 0.0f;
     }
@@ -425,6 +433,84 @@ static void plain_turn_all(const kr_turn *p, int form)
                 p->out[at] = x[0];
                 p->out[at + width] = x[KR_LANES];
             }
+        }
+}
+
+/* ---- rows that are not a step apart ------------------------------------------------------------------ */
+
+/* x as two floats, of which none is subnormal. */
+static void plain_split(double x, float *high, float *low)
+{
+    *high = (float)kr_times_flush(x);
+    *low = (float)kr_times_flush(x - (double)*high);
+}
+
+static void plain_discretize(const kr_discretize *p)
+{
+    for (size_t i = 0; i < p->count * KR_LANES; i++) {
+        const double *z = p->z + i / KR_LANES * 4 * KR_LANES + i % KR_LANES;
+        float        *to = p->to + i / KR_LANES * 6 * KR_LANES + i % KR_LANES;
+        double        x = z[0] * p->time, y = z[KR_LANES] * p->time;
+        kr_complex    g = { z[2 * KR_LANES], z[3 * KR_LANES] }, by, r;
+        kr_times_turn turn;
+
+        if (p->rule == KR_BILINEAR) {
+            turn = kr_times_bilinear(x, y, &by);
+            r = kr_complex_scale(kr_complex_multiply(by, g), p->time);
+        } else {
+            turn = kr_times_exp(x, y);
+            r = kr_complex_multiply(turn.less, g);
+        }
+        if (p->rule == KR_IMPULSE)
+            r = kr_complex_of(1, 0);
+        plain_split(turn.a.re, to, to + 2 * KR_LANES);
+        plain_split(turn.a.im, to + KR_LANES, to + 3 * KR_LANES);
+        to[4 * KR_LANES] = (float)kr_times_flush(r.re);
+        to[5 * KR_LANES] = (float)kr_times_flush(r.im);
+    }
+}
+
+/* h = a h + r (re, im) for one state; parts stand 16 apart. */
+static void plain_timed_state(const float *a, float *h, float re, float im)
+{
+    float v_re = kr_fma(a[4 * KR_LANES], re, -(a[5 * KR_LANES] * im));
+    float v_im = kr_fma(a[4 * KR_LANES], im, a[5 * KR_LANES] * re), old_re = h[0], old_im = h[KR_LANES];
+
+    v_re = kr_fma(a[2 * KR_LANES], old_re, kr_fma(-a[3 * KR_LANES], old_im, v_re));
+    v_im = kr_fma(a[2 * KR_LANES], old_im, kr_fma(a[3 * KR_LANES], old_re, v_im));
+    h[0] = kr_flush(kr_fma(a[0], old_re, kr_fma(-a[KR_LANES], old_im, v_re)));
+    h[KR_LANES] = kr_flush(kr_fma(a[0], old_im, kr_fma(a[KR_LANES], old_re, v_im)));
+}
+
+static void plain_turn_timed(const kr_turn_timed *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t s = 0; s < p->states; s++) {
+            size_t at = t * p->stride + s;
+
+            plain_timed_state(p->sets + p->set[t] * 6 * KR_LANES + s, p->x + s, p->v[at], p->v[at + p->states]);
+            if (p->out) {
+                p->out[at] = p->x[s];
+                p->out[at + p->states] = p->x[s + KR_LANES];
+            }
+        }
+}
+
+static void plain_diagonal_timed(const kr_diagonal_timed *p)
+{
+    for (size_t t = 0; t < p->rows; t++)
+        for (size_t c = 0; c < p->channels; c++) {
+            const float *a = p->sets + p->set[t] * p->states * 6 * KR_LANES + c;
+            float       *h = p->h + c, x = p->x[t * p->x_stride + c], y = p->d[c] * x;
+
+            for (size_t n = 0; n < p->states; n++, h += 2 * KR_LANES, a += 6 * KR_LANES) {
+                const float *read = p->c + n * 2 * KR_LANES + c;
+
+                plain_timed_state(a, h, x, 0.0f);
+                y = kr_fma(read[KR_LANES], h[KR_LANES], kr_fma(read[0], h[0], y));
+            }
+            if (p->y)
+                p->y[t * p->y_stride + c] = y;
         }
 }
 
@@ -700,7 +786,8 @@ const kr_kernels kr_kernels_plain = {
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
     plain_pace, plain_heads, plain_fade, plain_chunk, plain_weigh,
-    plain_diagonal, plain_diagonal_combine, plain_turn, plain_rank, plain_fourier, plain_liquid,
+    plain_diagonal, plain_diagonal_combine, plain_turn, plain_discretize, plain_turn_timed,
+    plain_diagonal_timed, plain_rank, plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };

@@ -588,6 +588,7 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #include "kernels/template_heads.h"
 #include "kernels/template_rows.h"
 #include "kernels/template_turn.h"
+#include "kernels/template_times.h"
 #include "kernels/template_fourier.h"
 
 #undef KR_TABLE
@@ -596,7 +597,8 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
     KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
     KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
     KR_NAME(pace), KR_NAME(heads), KR_NAME(fade), KR_NAME(chunk), KR_NAME(weigh), \
-    KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), KR_NAME(rank), \
+    KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), \
+    KR_NAME(discretize), KR_NAME(turn_timed), KR_NAME(diagonal_timed), KR_NAME(rank), \
     KR_NAME(fourier), KR_NAME(liquid), \
     KR_NAME(rms_norm), KR_NAME(layer_norm), KR_NAME(activate), KR_NAME(gate), KR_NAME(add), KR_NAME(multiply), KR_NAME(scale) \
 }

@@ -160,23 +160,36 @@ static void KR_NAME(heads)(const kr_heads *p)
 
 /* ---- the matrix form ------------------------------------------------------------------------ */
 
+/* One more decay of KR_V rows: products and their distances from 1; what is left of them goes to 'left'. */
+KR_INLINE void KR_NAME(fade_on)(float *product, float *below, float *left, float decay)
+{
+    V more = V_FLUSH(V_MUL(V_LOAD(product), V_SET(decay)), V_SET(KR_TINY));
+    V less = V_FMA(V_SET(decay), V_LOAD(below), V_SET(decay - 1.0f));
+
+    V_STORE(product, more);
+    V_STORE(below, less);
+    V_STORE(left, KR_NAME(v_nearer)(V_ADD(V_SET(1.0f), less), more));
+}
+
 static void KR_NAME(fade)(const kr_fade *p)
 {
-    float left[KR_CHUNK] = { 0 }, since = 1;
+    float product[KR_CHUNK] = { 0 }, below[KR_CHUNK] = { 0 }, left[KR_CHUNK] = { 0 };
+    float since[16] = { 1 }, since_below[16] = { 0 }, found[16];
 
     for (size_t i = 0; i < p->rows; i++) {
         float  decay = p->decay[i * p->decay_stride], *weights = p->weights + i * KR_CHUNK;
         size_t end = kr_pad16(i + 1);
 
         for (size_t j = 0; j < end; j += KR_V)
-            V_STORE(left + j, V_FLUSH(V_MUL(V_LOAD(left + j), V_SET(decay)), V_SET(KR_TINY)));
-        left[i] = 1;
-        since = kr_flush(since * decay);
-        p->since[i] = since;
+            KR_NAME(fade_on)(product + j, below + j, left + j, decay);
+        KR_NAME(fade_on)(since, since_below, found, decay);
+        p->since[i] = found[0];
+        left[i] = product[i] = 1;
+        below[i] = 0;
         for (size_t j = 0; j < end; j += KR_V)
             V_STORE(weights + j, V_MUL(V_LOAD(left + j), V_LOAD(p->products + i * KR_CHUNK + j)));
         for (size_t j = i + 1; j < end; j++)
-            weights[j] = left[j] = 0;
+            weights[j] = product[j] = below[j] = 0;
     }
     for (size_t j = 0; j < p->rows; j++)
         p->left[j] = left[j];

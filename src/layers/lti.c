@@ -8,6 +8,7 @@
 #include "layers/convolve.h"
 #include "layers/share.h"
 #include "scan/liquid.h"
+#include "scan/timed.h"
 #include "scan/turning.h"
 
 /* A float's rounding of a coefficient costs 2^-24 / (1 - |a|) of a state: below this one float is too few. */
@@ -39,6 +40,7 @@ int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
     p->a = kr_carve_floats(carve, count, 1);
     p->power = kr_carve_floats(carve, count, 1);
     p->start = kr_carve_floats(carve, kr_pad16(p->states), 2);
+    p->z = kr_carve_bytes(carve, count, sizeof *p->z);
     p->reach = kr_carve_bytes(carve, panels, sizeof *p->reach);
     lti_take_matrix(&p->b, 2 * p->states, width, carve);
     lti_take_matrix(&p->c, width, 2 * p->states, carve);
@@ -48,6 +50,7 @@ int kr_lti_take(kr_lti *p, size_t width, kr_carve *carve)
         p->reach[i] = 1;
     memset(p->a, 0, count * sizeof *p->a);
     memset(p->power, 0, count * sizeof *p->power);
+    memset(p->z, 0, count * sizeof *p->z);
     memset(p->start, 0, kr_pad16(p->states) * 2 * sizeof *p->start);
     for (size_t s = 0; p->initial && s < p->states; s++)
         for (size_t part = 0; part < 2; part++)
@@ -93,6 +96,11 @@ void kr_lti_set_a(kr_lti *p, size_t state, kr_complex a)
     kr_convolution_extend(&p->reach[state / KR_LANES], kr_complex_magnitude(turned));
     low |= lti_put_factor(p->power, state, kr_complex_power(turned, KR_TURNING_ROWS));
     p->low |= low;
+}
+
+void kr_lti_set_z(kr_lti *p, size_t state, kr_complex z)
+{
+    kr_timed_put(p->z, state, 0, 1, p->rule, z);
 }
 
 static void lti_put(kr_matrix *w, size_t output, size_t input, double x)
@@ -151,18 +159,22 @@ typedef struct lti_job {
     float            *v;        /* the same of B u, for a convolution */
     float            *skipped;  /* [rows][width]: D u */
     float            *summaries;
+    kr_timed_room     timed;    /* of a layer that uses time */
     kr_shares         shares;
 } lti_job;
 
-static lti_job lti_take(const kr_layer *layer, size_t rows, kr_carve *carve)
+static lti_job lti_take(const kr_layer *layer, size_t rows, size_t tasks, kr_carve *carve)
 {
     lti_job job = { .layer = layer, .p = layer->params };
 
     job.x = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.v = kr_carve_floats(carve, rows, 2 * job.p->states);
     job.skipped = kr_carve_floats(carve, job.p->d ? rows : 0, layer->in_width);
-    job.summaries = job.p->liquid ? kr_liquid_take(rows, job.p->states, carve)
-                                  : kr_turning_take(rows, job.p->states, carve);
+    if (layer->uses_time)
+        job.timed = kr_timed_take(rows, job.p->states, 1, tasks, carve);
+    job.summaries = layer->uses_time ? job.timed.summaries
+                    : job.p->liquid  ? kr_liquid_take(rows, job.p->states, carve)
+                                     : kr_turning_take(rows, job.p->states, carve);
     return job;
 }
 
@@ -175,7 +187,7 @@ void kr_lti_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carv
 {
     kr_convolution of = lti_convolution(layer->params);
 
-    lti_take(layer, most->rows, carve);
+    lti_take(layer, most->rows, most->tasks, carve);
     kr_convolve_scratch(&of, most, carve);
 }
 
@@ -222,8 +234,46 @@ static void lti_rows(const lti_job *job, const kr_turn *turn)
         kernels->turn(turn);
 }
 
+/* Rows of an episode with a time between them: of one panel, as kr_timed has it. */
+typedef struct lti_timed {
+    const kr_kernels *kernels;
+    const kr_lti     *p;
+    float            *x;        /* [rows][2 states]: the episode's */
+} lti_timed;
+
+static void lti_timed_rows(const void *argument, const kr_timed_rows *rows)
+{
+    const lti_timed *job = argument;
+    size_t           panel = rows->panel * KR_LANES, stride = 2 * job->p->states;
+    size_t           states = kr_min(KR_LANES, job->p->states - panel);
+    float           *x = job->x + rows->row * stride + 2 * panel, *out = rows->ends ? NULL : x;
+    kr_turn          turn = { job->p->a + 4 * panel, job->p->low, rows->state, x, out, stride, rows->rows, states };
+    kr_turn_timed    timed = { rows->sets, rows->set, rows->state, x, out, stride, rows->rows, states };
+
+    if (rows->set)
+        job->kernels->turn_timed(&timed);
+    else
+        job->kernels->turn(&turn);
+}
+
+/* 'sets' are those of the share, which is a panel; NULL: all states are scanned in segments. */
+static void lti_timed_episode(const lti_job *job, const kr_share *share, kr_timed_sets *sets, float *state, size_t from,
+                              size_t to)
+{
+    const kr_lti *p = job->p;
+    lti_timed     own = { job->context->kernels, p, job->x + from * 2 * p->states };
+    kr_timed      timed = { own.kernels, p->z, p->a, p->low, p->rule, p->states, 1, job->in->dt + from, &own,
+                            lti_timed_rows };
+    kr_timed_rows rows = { .panel = share->from / KR_LANES, .rows = to - from, .state = state };
+
+    if (sets)
+        kr_timed_run(&timed, sets, &rows);
+    else
+        kr_timed_scan(&timed, to - from, state, &job->context->tasks, &job->timed);
+}
+
 /* The states of the share, lane by lane and episode by episode. */
-static void lti_lanes(const lti_job *job, const kr_share *share)
+static void lti_lanes(const lti_job *job, const kr_share *share, kr_timed_sets *sets)
 {
     const kr_lti  *p = job->p;
     const kr_rows *in = job->in;
@@ -241,7 +291,10 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
             turn.rows = to - from;
             if (in->reset && in->reset[from])
                 kr_layer_begin(job->layer, state - 2 * share->from, 2 * share->from, kr_pad16(count) * 2);
-            lti_rows(job, &turn);
+            if (in->dt && job->layer->uses_time && !kr_timed_steady(in->dt + from, turn.rows))
+                lti_timed_episode(job, share, sets, state, from, to);
+            else
+                lti_rows(job, &turn);
         }
     }
 }
@@ -249,9 +302,18 @@ static void lti_lanes(const lti_job *job, const kr_share *share)
 static void lti_task(void *argument, size_t task)
 {
     const lti_job *job = argument;
-    kr_share       share = kr_share_of(&job->shares, task, job->in->lanes, job->p->states);
+    kr_share       share = kr_share_of(&job->shares, task, job->in->lanes, job->p->states), panel = share;
 
-    lti_lanes(job, &share);
+    if (!job->in->dt || !job->layer->uses_time) {
+        lti_lanes(job, &share, NULL);
+        return;
+    }
+    for (panel.from = share.from; panel.from < share.to; panel.from = panel.to) {
+        kr_timed_sets sets = kr_timed_sets_of(&job->timed, 1, task);
+
+        panel.to = kr_min(panel.from + KR_LANES, share.to);
+        lti_lanes(job, &panel, &sets);
+    }
 }
 
 /* A scan in segments has tasks of its own. */
@@ -261,7 +323,7 @@ static void lti_turn(lti_job *job, size_t rows)
     size_t          states = job->p->states, lanes = job->in->lanes;
 
     if (job->context->mode == KRAIT_SCAN) {
-        lti_lanes(job, &(kr_share){ 0, lanes, 0, states });
+        lti_lanes(job, &(kr_share){ 0, lanes, 0, states }, NULL);
         return;
     }
     job->shares = kr_shares_for(tasks, (uint64_t)rows * states * KR_WORK_STATE, lanes, states);
@@ -281,9 +343,10 @@ static void lti_skip(void *argument, size_t from, size_t to)
 void kr_lti_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     size_t  rows = kr_rows_count(in);
-    lti_job job = lti_take(layer, rows, &context->scratch);
+    lti_job job = lti_take(layer, rows, context->tasks.most, &context->scratch);
     size_t  wide = 2 * job.p->states;
-    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid;
+    /* The caller gives no dt with this mode, but a pool before this layer may. */
+    int     convolve = context->mode == KRAIT_CONVOLUTION && !job.p->liquid && !(in->dt && layer->uses_time);
 
     if (rows == 0)
         return;

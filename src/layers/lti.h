@@ -22,6 +22,8 @@ typedef struct kr_lti {
     int          low;           /* some a is so close to the unit circle that a float is too short for it */
     uint32_t    *reach;         /* of every 16 states: kr_convolution */
     kr_matrix    b, c;
+    double      *z;             /* as kr_timed's; of a layer that uses time */
+    int          rule;          /* KR_HOLD, ...: set before kr_lti_take() */
     const float *initial;       /* [states][2]: x before the first row; NULL: zeros */
     float       *start;         /* that, as memory has it */
 } kr_lti;
@@ -29,6 +31,8 @@ typedef struct kr_lti {
 /* Room for all of it, with zeros; 1 if there is memory to set numbers in. */
 int  kr_lti_take(kr_lti *p, size_t width, kr_carve *carve);
 void kr_lti_set_a(kr_lti *p, size_t state, kr_complex a);
+/* What a is exp(), or the bilinear form, of. */
+void kr_lti_set_z(kr_lti *p, size_t state, kr_complex z);
 void kr_lti_set_b(kr_lti *p, size_t state, size_t input, kr_complex b);
 void kr_lti_set_c(kr_lti *p, size_t output, size_t state, kr_complex c);
 

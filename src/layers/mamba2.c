@@ -379,6 +379,6 @@ static void mamba2_run(const kr_layer *layer, kr_context *context, const kr_rows
 extern const kr_layer_type kr_layer_mamba2;
 const kr_layer_type kr_layer_mamba2 = {
     .name = "mamba2", .params_size = sizeof(mamba2), .options = mamba2_options,
-    .shape = mamba2_shape, .weights = mamba2_weights, .memory = mamba2_memory, .prepare = mamba2_prepare, .start = mamba2_start,
-    .scratch = mamba2_scratch, .run = mamba2_run,
+    .shape = mamba2_shape, .weights = mamba2_weights, .memory = mamba2_memory, .prepare = mamba2_prepare,
+    .start = mamba2_start, .scratch = mamba2_scratch, .run = mamba2_run,
 };

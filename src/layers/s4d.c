@@ -5,14 +5,17 @@
  *     dt = f(inv_dt) rate                    A = -f(A_real) - i f(A_imag)
  *     zoh:       a = exp(dt A)                            b = (a - 1) / A B
  *     bilinear:  a = (1 + dt A / 2) / (1 - dt A / 2)      b = dt / (1 - dt A / 2) B
+ *     dirac:     a = exp(dt A), b = B;       async: a = exp(dt A), b of zoh for a row whose own dt is 1
  *     dss:       a = exp(dt A)                            b of dss.h's softmax times B, and no factor 2
  *     h = a h + b u                          per channel, 'states' complex numbers each
  *     y = 2 Re(sum of C h) + D u
  *
  * In the minimal form A = -f(log_A_real) + i f(A_imag) and B = 1; H3's has that A, and a B.  With a 'tile' the
  * channels are those of the tensors, again and again.  Here b goes into C, so that h is that of
- * b = 1; all this in double, beforehand.  With several heads C and D have a row for each and y comes head by
- * head: every head of a channel has states of its own, which are the same.  DSS is dss.h, without the factor 2.
+ * b = 1; all this in double, beforehand.  A row's own dt multiplies dt, and its u is then multiplied
+ * by what its b is of that of a row whose own is 1.  With several heads C and D have a row for each and y comes head by
+ * head: every head of a channel has states of its own, which are the same.  DSS is dss.h, without
+ * the factor 2.
  *
  * Bidirectional: C has rows for as many heads again, which read states that run from the last row to the first, and
  * of these what they were before the row itself came: y[t] += 2 Re(sum of C' h'), h' of the rows behind t.
@@ -22,6 +25,7 @@
 #include "layers/share.h"
 #include "layers/transform.h"
 #include "scan/diagonal.h"
+#include "scan/timed.h"
 
 #include <string.h>
 
@@ -31,7 +35,7 @@
 #define S4D_PRECISE 0x1p-8      /* a nearer to the unit circle is held as two floats: docs/numerics.md */
 
 enum { S4D_FULL, S4D_MINIMAL, S4D_H3, S4D_DSS };
-enum { S4D_ZOH, S4D_BILINEAR, S4D_BY_LENGTH };
+enum { S4D_ZOH, S4D_BILINEAR, S4D_DIRAC, S4D_ASYNC, S4D_BY_LENGTH };
 
 typedef struct s4d {
     size_t       states, heads, copies, tile;
@@ -49,6 +53,8 @@ typedef struct s4d {
     const float *initial;       /* [width][states][2]: b h before the first row; NULL: zeros */
     /* made of them, for heads · width channels: kr_diagonal's a, that to the power of a segment, its c */
     float       *a, *power, *read, *start;
+    double      *z;             /* as kr_timed's */
+    int          rule;
     float       *back, *none;   /* bidirectional: of the second heads, their c and d, which is 0 */
     uint32_t    *reach;         /* of every panel of 16: kr_convolution */
     float       *skip;          /* d for all channels */
@@ -57,7 +63,7 @@ typedef struct s4d {
 
 static const char *const s4d_forms[] = { "full", "minimal", "h3", "dss", NULL };
 static const char *const s4d_versions[] = KR_DSS_NAMES;
-static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dss", NULL };
+static const char *const s4d_discretizations[] = { "zoh", "bilinear", "dirac", "async", "dss", NULL };
 static const char *const s4d_transforms[] = KR_THROUGH_NAMES;
 
 static const kr_option s4d_options[] = {
@@ -113,6 +119,7 @@ static krait_status s4d_shape(kr_layer *layer, krait_message *message)
                        " 'length' that it was trained with", layer->path);
     layer->out_width = p->heads * layer->in_width;
     layer->whole = p->bidirectional;
+    layer->uses_time = !p->bidirectional && p->form != S4D_DSS && p->discretization != S4D_BY_LENGTH;
     return KRAIT_OK;
 }
 
@@ -167,7 +174,7 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
 /* ---- setting up, in double --------------------------------------------------------------------- */
 
 /* A state of a channel: what it is multiplied with, what the input is, and what is read of it without that. */
-typedef struct s4d_pole { kr_complex a, b, read; } s4d_pole;
+typedef struct s4d_pole { kr_complex z, a, b, read; } s4d_pole;
 
 static kr_complex s4d_number(const s4d *p, const float *from, size_t i)
 {
@@ -187,6 +194,7 @@ static s4d_pole s4d_pole_of_dss(const kr_layer *layer, size_t channel, size_t n)
 
     z.re = kr_exp((double)dt[0]) * (double)p->rate * lambda.re;
     z.im = kr_exp((double)dt[p->two_steps]) * (double)p->rate * lambda.im;
+    pole.z = z;
     pole.a = kr_complex_exp(z);
     pole.b = kr_dss_factor(p->version, lambda, z, p->length);
     pole.read = kr_complex_multiply(pole.b, s4d_number(p, p->c, (head * width + from) * p->states + n));
@@ -208,9 +216,10 @@ static s4d_pole s4d_pole_of_s4(const kr_layer *layer, size_t channel, size_t n)
 
     half = kr_complex_scale(z, 0.5);
     below = kr_complex_subtract(one, half);
-    if (p->discretization == S4D_ZOH) {
+    pole.z = z;
+    if (p->discretization != S4D_BILINEAR && p->discretization != S4D_BY_LENGTH) {
         pole.a = kr_complex_exp(z);
-        pole.b = kr_complex_scale(kr_complex_exprel(z), dt);
+        pole.b = p->discretization == S4D_DIRAC ? one : kr_complex_scale(kr_complex_exprel(z), dt);
     } else if (p->discretization == S4D_BY_LENGTH) {
         pole.a = kr_complex_exp(z);
         pole.b = kr_dss_factor(KR_DSS_SOFTMAX, kr_complex_scale(z, 1 / dt), z, p->length);
@@ -292,6 +301,7 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     p->power = kr_carve_floats(carve, numbers, 4 * p->states);
     p->read = kr_carve_floats(carve, numbers, 2 * p->states);
     p->start = kr_carve_floats(carve, numbers, 2 * p->states);
+    p->z = kr_carve_bytes(carve, numbers, 4 * p->states * sizeof *p->z);
     p->reach = kr_carve_bytes(carve, numbers / KR_LANES, sizeof *p->reach);
     p->back = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 2 * p->states);
     p->none = kr_carve_floats(carve, p->bidirectional ? numbers : 0, 1);
@@ -310,6 +320,8 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
     memset(p->power, 0, numbers * 4 * p->states * sizeof *p->power);
     memset(p->read, 0, numbers * 2 * p->states * sizeof *p->read);
     memset(p->start, 0, numbers * 2 * p->states * sizeof *p->start);
+    memset(p->z, 0, numbers * 4 * p->states * sizeof *p->z);
+    p->rule = p->discretization == S4D_ZOH ? KR_HOLD : p->discretization == S4D_BILINEAR ? KR_BILINEAR : KR_IMPULSE;
     p->precise = 0;
     for (size_t c = 0; c < channels && !p->precise; c++)
         for (size_t n = 0; n < p->states; n++)
@@ -319,6 +331,7 @@ static void s4d_prepare(kr_layer *layer, kr_carve *carve)
             s4d_pole pole = s4d_pole_of(layer, c, n);
 
             s4d_put(p, c, n, pole);
+            kr_timed_put(p->z, c, n, p->states, p->rule, pole.z);
             if (p->bidirectional)
                 s4d_put_back(p, c, n, s4d_pole_of(layer, channels + c, n));
             if (p->initial)
@@ -347,7 +360,7 @@ static void s4d_memory(const kr_layer *layer, kr_parts *parts)
 typedef struct s4d_room {
     float *u;                   /* [rows][heads · width]: what comes, once for each head; NULL with one */
     float *turned, *back;       /* [rows][heads · width]: from last to first, and what is made of that; or NULL */
-    float *summaries;           /* of a scan's segments */
+    kr_timed_room timed;        /* and of a scan's segments */
 } s4d_room;
 
 static kr_convolution s4d_convolution(const kr_layer *layer)
@@ -358,7 +371,7 @@ static kr_convolution s4d_convolution(const kr_layer *layer)
                              .numbers = 2 * KR_LANES * p->states, .reach = p->reach };
 }
 
-static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
+static s4d_room s4d_take(const kr_layer *layer, size_t rows, size_t tasks, kr_carve *carve)
 {
     const s4d *p = layer->params;
     s4d_room   room = { 0 };
@@ -369,7 +382,7 @@ static s4d_room s4d_take(const kr_layer *layer, size_t rows, kr_carve *carve)
         room.turned = kr_carve_floats(carve, rows, layer->out_width);
         room.back = kr_carve_floats(carve, rows, layer->out_width);
     }
-    room.summaries = kr_diagonal_take(rows, layer->out_width, p->states, carve);
+    room.timed = kr_timed_take(rows, layer->out_width, p->states, tasks, carve);
     return room;
 }
 
@@ -377,7 +390,7 @@ static void s4d_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *
 {
     kr_convolution of = s4d_convolution(layer);
 
-    s4d_take(layer, most->rows, carve);
+    s4d_take(layer, most->rows, most->tasks, carve);
     kr_convolve_scratch(&of, most, carve);
 }
 
@@ -405,7 +418,7 @@ static void s4d_episode(const s4d_job *run, const kr_share *share, float *h, siz
                         share->to - c, p->states, p->precise };
 
     if (run->context->mode == KRAIT_SCAN)
-        kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.summaries);
+        kr_diagonal_scan(run->context->kernels, &job, p->power, &run->context->tasks, run->room.timed.summaries);
     else
         run->context->kernels->diagonal(&job);
 }
@@ -435,7 +448,56 @@ static void s4d_convolve(s4d_job *run)
     kr_convolve_run(run->layer, run->context, run->in, &job);
 }
 
-static void s4d_lanes(const s4d_job *run, const kr_share *share)
+/* Rows of an episode with a time between them: of one panel, as kr_timed has it. */
+typedef struct s4d_timed {
+    const s4d_job *run;
+    size_t         first;       /* the episode's row */
+} s4d_timed;
+
+static void s4d_timed_rows(const void *argument, const kr_timed_rows *rows)
+{
+    const s4d_timed *job = argument;
+    const s4d_job   *run = job->run;
+    const s4d       *p = run->layer->params;
+    size_t           width = run->layer->out_width, c = rows->panel * KR_LANES, n = kr_min(KR_LANES, width - c);
+    size_t           at = (job->first + rows->row) * width + c;
+    const float     *read = run->read + c * p->states * 2, *d = run->d + c;
+    float           *y = rows->ends ? NULL : run->out + at;
+    kr_diagonal       steady = { p->a + c * p->states * 4, read, d, run->u + at, width, rows->state, y, width,
+                                 rows->rows, n, p->states, p->precise };
+    kr_diagonal_timed timed = { rows->sets, rows->set, read, d, run->u + at, width, rows->state, y, width,
+                                rows->rows, n, p->states };
+
+    if (rows->set)
+        run->context->kernels->diagonal_timed(&timed);
+    else
+        run->context->kernels->diagonal(&steady);
+}
+
+/* 'sets' are those of the share, which is a panel; NULL: all channels are scanned in segments. */
+static void s4d_timed_episode(const s4d_job *run, const kr_share *share, kr_timed_sets *sets, float *h, size_t from,
+                              size_t to)
+{
+    const s4d    *p = run->layer->params;
+    s4d_timed     own = { run, from };
+    kr_timed      timed = { run->context->kernels, p->z, p->a, p->precise, p->rule, run->layer->out_width, p->states,
+                            run->in->dt + from, &own, s4d_timed_rows };
+    kr_timed_rows rows = { .panel = share->from / KR_LANES, .rows = to - from,
+                           .state = h + share->from * p->states * 2 };
+
+    if (sets)
+        kr_timed_run(&timed, sets, &rows);
+    else
+        kr_timed_scan(&timed, to - from, h, &run->context->tasks, &run->room.timed);
+}
+
+/* Do rows have times that count? */
+static int s4d_is_timed(const s4d_job *run)
+{
+    return run->in->dt && run->layer->uses_time;
+}
+
+static void s4d_lanes(const s4d_job *run, const kr_share *share, kr_timed_sets *sets)
 {
     const kr_rows *in = run->in;
     size_t         numbers = ((const s4d *)run->layer->params)->states * 2;
@@ -449,7 +511,10 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
             if (in->reset && in->reset[from])
                 kr_layer_begin(run->layer, memory, run->memory + share->from * numbers,
                                kr_pad16(share->to - share->from) * numbers);
-            s4d_episode(run, share, memory + run->memory, from, to);
+            if (s4d_is_timed(run) && !kr_timed_steady(in->dt + from, to - from))
+                s4d_timed_episode(run, share, sets, memory + run->memory, from, to);
+            else
+                s4d_episode(run, share, memory + run->memory, from, to);
         }
     }
 }
@@ -457,9 +522,18 @@ static void s4d_lanes(const s4d_job *run, const kr_share *share)
 static void s4d_task(void *argument, size_t task)
 {
     const s4d_job *run = argument;
-    kr_share       share = kr_share_of(&run->shares, task, run->in->lanes, run->layer->out_width);
+    kr_share       share = kr_share_of(&run->shares, task, run->in->lanes, run->layer->out_width), panel = share;
 
-    s4d_lanes(run, &share);
+    if (!s4d_is_timed(run)) {
+        s4d_lanes(run, &share, NULL);
+        return;
+    }
+    for (panel.from = share.from; panel.from < share.to; panel.from = panel.to) {
+        kr_timed_sets sets = kr_timed_sets_of(&run->room.timed, ((const s4d *)run->layer->params)->states, task);
+
+        panel.to = kr_min(panel.from + KR_LANES, share.to);
+        s4d_lanes(run, &panel, &sets);
+    }
 }
 
 static void s4d_spread(const s4d_job *run, size_t rows, size_t heads)
@@ -474,10 +548,10 @@ static void s4d_direction(s4d_job *job)
 {
     size_t used = job->context->scratch.used;
 
-    if (job->context->mode == KRAIT_CONVOLUTION)
+    if (job->context->mode == KRAIT_CONVOLUTION && !s4d_is_timed(job))   /* pool may bring times */
         s4d_convolve(job);
     else if (job->context->mode == KRAIT_SCAN)
-        s4d_lanes(job, &(kr_share){ 0, job->in->lanes, 0, job->layer->out_width });
+        s4d_lanes(job, &(kr_share){ 0, job->in->lanes, 0, job->layer->out_width }, NULL);
     else
         kr_tasks_run(&job->context->tasks, s4d_task, job, job->shares.channels * job->shares.lanes);
     job->context->scratch.used = used;
@@ -514,8 +588,9 @@ static void s4d_run(const kr_layer *layer, kr_context *context, const kr_rows *i
 {
     const s4d *p = layer->params;
     size_t     rows = kr_rows_count(in), width = layer->out_width;
-    s4d_job    job = { layer, context, in, s4d_take(layer, rows, &context->scratch), in->data, out->data, p->read,
-                       p->skip, 0, (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
+    s4d_room   room = s4d_take(layer, rows, context->tasks.most, &context->scratch);
+    s4d_job    job = { layer, context, in, room, in->data, out->data, p->read, p->skip, 0,
+                       (uint64_t)rows * width * p->states * (p->precise ? 10 : 6), { 0, 0 } };
 
     job.shares = kr_shares_for(&context->tasks, job.work, in->lanes, width);
     if (p->heads > 1) {

@@ -5,8 +5,13 @@
  *     dt     = step_rescale exp(log_step)         per state
  *     zoh        a = exp(Lambda dt)                         b = (a - 1) / Lambda
  *     bilinear   a = (1 + Lambda dt / 2) / (1 - Lambda dt / 2)   b = dt / (1 - Lambda dt / 2)
+ *     dirac      a = exp(Lambda dt)                         b = 1
+ *     async      a = exp(Lambda dt)                         b = (exp(Lambda step) - 1) / Lambda
  *     x = a x + (b B) u
  *     y = k Re(C x) + D u                         k = 2 with conj_sym, else 1
+ *
+ * A row's own dt multiplies dt.  Rows of dirac and async are events (Event-SSM, event_ssm/ssm.py): impulses, where the
+ * time between them says how much is forgotten, and step is the dt of a row whose own is 1.
  *
  * With conj_sym the 'states' are one of each conjugate pair, without all of them (s5-pytorch, which has
  * Lambda as pairs, may take each number of b B to a power, and in its liquid form has x = (a + b B u) x + b B u).
@@ -17,7 +22,7 @@
 #define S5_CLIPPED (-1e-4)
 #define S5_PI      3.14159265358979323846
 
-enum { S5_ZOH, S5_BILINEAR };
+enum { S5_ZOH, S5_BILINEAR, S5_DIRAC, S5_ASYNC };
 enum { S5_ALL, S5_FIRST, S5_SECOND };
 
 typedef struct s5 {
@@ -33,7 +38,7 @@ typedef struct s5 {
     const float *c;             /* [width][states][2], or twice as many columns */
 } s5;
 
-static const char *const s5_discretizations[] = { "zoh", "bilinear", NULL };
+static const char *const s5_discretizations[] = { "zoh", "bilinear", "dirac", "async", NULL };
 static const char *const s5_lambdas[] = { "parts", "pairs", NULL };
 static const char *const s5_halves[] = { "none", "first", "second", NULL };
 
@@ -79,15 +84,25 @@ static kr_complex s5_lambda(const s5 *p, size_t state)
     return kr_complex_of(re, (double)(p->pairs ? pair[1] : p->lambda_im[state]));
 }
 
-/* a, and what B is multiplied with. */
-static void s5_discretize(const s5 *p, size_t state, kr_complex *a, kr_complex *b)
+/* Powers of B are no input's worth, and liquid rows have no kernel with a time of their own. */
+static krait_status s5_shape(kr_layer *layer, krait_message *message)
+{
+    const s5 *p = layer->params;
+
+    layer->uses_time = p->degree == 1 && !p->lti.liquid;
+    return kr_lti_shape(layer, message);
+}
+
+/* Lambda dt, a, and what B is multiplied with. */
+static void s5_discretize(const s5 *p, size_t state, kr_complex *step, kr_complex *a, kr_complex *b)
 {
     double     dt = (double)p->rescale * kr_exp((double)p->log_step[state]);
     kr_complex one = { 1, 0 }, z = kr_complex_scale(s5_lambda(p, state), dt);
 
-    if (p->discretization == S5_ZOH) {
+    *step = z;
+    if (p->discretization != S5_BILINEAR) {
         *a = kr_complex_exp(z);
-        *b = kr_complex_scale(kr_complex_exprel(z), dt);
+        *b = p->discretization == S5_DIRAC ? one : kr_complex_scale(kr_complex_exprel(z), dt);
     } else {
         kr_complex half = kr_complex_scale(z, 0.5), below = kr_complex_subtract(one, half);
 
@@ -112,14 +127,16 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
     size_t states = p->lti.states, width = layer->in_width;
     size_t columns = p->half == S5_ALL ? states : 2 * states, first = p->half == S5_SECOND ? states : 0;
 
+    p->lti.rule = p->discretization == S5_ZOH ? KR_HOLD : p->discretization == S5_BILINEAR ? KR_BILINEAR : KR_IMPULSE;
     if (!kr_lti_take(&p->lti, width, carve))
         return;
     for (size_t s = 0; s < states; s++) {
-        kr_complex a, factor;
+        kr_complex z, a, factor;
         double     k = s5_factor_of_c(p, s);
 
-        s5_discretize(p, s, &a, &factor);
+        s5_discretize(p, s, &z, &a, &factor);
         kr_lti_set_a(&p->lti, s, a);
+        kr_lti_set_z(&p->lti, s, z);
         for (size_t h = 0; h < width; h++) {
             const float *b = p->b + 2 * (s * width + h), *c = p->c + 2 * (h * columns + first + s);
             kr_complex   enter = kr_complex_multiply(factor, kr_complex_of((double)b[0], (double)b[1]));
@@ -132,7 +149,7 @@ static void s5_prepare(kr_layer *layer, kr_carve *carve)
 
 extern const kr_layer_type kr_layer_s5;
 const kr_layer_type kr_layer_s5 = {
-    .name = "s5", .flags = KR_LTI_FLAGS, .params_size = sizeof(s5), .options = s5_options, .shape = kr_lti_shape,
+    .name = "s5", .flags = KR_LTI_FLAGS, .params_size = sizeof(s5), .options = s5_options, .shape = s5_shape,
     .weights = s5_weights, .prepare = s5_prepare, .memory = kr_lti_memory, .start = kr_lti_start,
     .scratch = kr_lti_scratch, .run = kr_lti_run,
 };

@@ -323,7 +323,7 @@ TEST(arguments_text)
     CHECK_STATUS(krait_encode(model, NULL, 2, 0, tokens, 4, &count), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_encode(model, "ab", 2, 0, NULL, 4, &count), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_encode(model, "ab", 2, 0, tokens, 4, NULL), KRAIT_ERR_ARGUMENT);
-    CHECK_STATUS(krait_encode(model, "ab", 2, 2, tokens, 4, &count), KRAIT_ERR_ARGUMENT);
+    CHECK_STATUS(krait_encode(model, "ab", 2, 8, tokens, 4, &count), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_encode(model, "ab", 2, -1, tokens, 4, &count), KRAIT_ERR_ARGUMENT);
     CHECK_STATUS(krait_encode(model, "ab", 2, KRAIT_TEXT_SPECIAL, tokens, 1, &count), KRAIT_ERR_SPACE);
     CHECK_U64(count, 2);

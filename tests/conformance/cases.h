@@ -68,6 +68,7 @@ static const case_name case_names[] = {
     { "branches", KRAIT_Q8_0 }, { "selective", KRAIT_F16 }, { "directions", KRAIT_BF16 },
     { "lowrank", KRAIT_F32 },   { "dense", KRAIT_F32 },
     { "mamba2", KRAIT_F32 },    { "mamba2", KRAIT_BF16 },
+    { "intervals", KRAIT_F32 },
 };
 
 enum { CASES = sizeof case_names / sizeof *case_names };

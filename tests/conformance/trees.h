@@ -172,6 +172,19 @@ static const krait_tree krait_trees[] = {
       "a.kernel.C 20 7 2;a.D 20;mid.weight 18 20;3.b.kernel.inv_dt 18;3.b.kernel.A_real 5;3.b.kernel.A_imag 5;"
       "3.b.kernel.B 5 2;3.b.kernel.P 2 5 2;3.b.kernel.C 18 5 2;3.b.D 18;c.kernel.inv_dt 18;c.kernel.A_real 3;"
       "c.kernel.A_imag 3;c.kernel.B 3 2;c.kernel.P 3 3 2;c.kernel.C 18 3 2;last.weight 6 18" },
+    { "intervals", 0, 9, TIMED,         /* rows with a time between them by every rule, states that begin as learned */
+      HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":18}},"
+      "{\"s5\":{\"name\":\"a\",\"states\":35,\"clip_eigs\":true}},{\"s4d\":{\"name\":\"b\",\"states\":5}},"
+      "{\"s5\":{\"name\":\"c\",\"states\":16,\"clip_eigs\":true,\"discretization\":\"bilinear\",\"step_rescale\":0.01}},"
+      "{\"residual\":{\"s4d\":{\"name\":\"d\",\"states\":3,\"discretization\":\"bilinear\",\"form\":\"minimal\"}}},"
+      "{\"s5\":{\"name\":\"e\",\"states\":4,\"clip_eigs\":true,\"discretization\":\"async\"}},"
+      "{\"s4d\":{\"name\":\"f\",\"states\":2,\"discretization\":\"dirac\"}},{\"linear\":{\"name\":\"last\",\"width\":5}}]}}",
+      "in.weight 18 9;a.Lambda_re 35;a.Lambda_im 35;a.B 35 18 2;a.C 18 35 2;a.log_step 35;a.initial_state 35 2;"
+      "b.kernel.inv_dt 18;b.kernel.A_real 18 5;b.kernel.A_imag 18 5;b.kernel.C 18 5 2;b.D 18;b.initial_state 18 5 2;"
+      "c.Lambda_re 16;c.Lambda_im 16;c.B 16 18 2;c.C 18 16 2;c.log_step 16;4.d.kernel.log_dt 18;"
+      "4.d.kernel.log_A_real 18 3;4.d.kernel.A_imag 18 3;4.d.kernel.C 18 3 2;4.d.D 18;e.Lambda_re 4;e.Lambda_im 4;"
+      "e.B 4 18 2;e.C 18 4 2;e.log_step 4;f.kernel.inv_dt 18;f.kernel.A_real 18 2;f.kernel.A_imag 18 2;"
+      "f.kernel.C 18 2 2;f.D 18;last.weight 5 18" },
     { "dense", 0, 9, 0,                 /* LSSL by both rules, as two floats and not; DSS, S4D with real-valued A */
       HEAD "{\"features\":9},\"tree\":{\"sequence\":[{\"linear\":{\"name\":\"in\",\"width\":5}},"
       "{\"lssl\":{\"name\":\"a\",\"states\":5,\"copies\":1,\"channels\":3}},{\"linear\":{\"name\":\"mid\",\"width\":20}},"

@@ -608,6 +608,95 @@ TEST(kernels_turn_equals_plain)
     with_tables(check_turn);
 }
 
+/* Times of all sizes; steps next to 0, far from it, and no numbers at all. */
+static void compare_discretize(const kr_kernels *k, kr_random *random, int rule, size_t count)
+{
+    static const double times[] = { 0, 1e-12, 0.05, 1, 2.5, 977, 1e6, 3e38 };
+    size_t              n = count * 4 * 16;
+    double             *z = malloc(n * sizeof *z);
+    float              *to = floats(random, count * 6 * 16, 0), *expected = copy_of(to, count * 6 * 16);
+    kr_discretize       p = { z, NULL, count, 0, rule };
+
+    for (size_t i = 0; i < n; i++)
+        z[i] = (double)wild(random) * (kr_random_u32(random) % 3 ? 1.0 : 0x1p-40);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        p.time = times[i];
+        p.to = to;
+        k->discretize(&p);
+        p.to = expected;
+        kr_kernels_plain.discretize(&p);
+        test_note("%s: rule %d, %g steps", k->name, rule, times[i]);
+        CHECK(equal(to, expected, count * 6 * 16));
+    }
+    test_note("%s", "");
+    free(z);
+    release(to), release(expected);
+}
+
+static void check_discretize(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(21);
+
+    for (int rule = KR_HOLD; rule <= KR_IMPULSE; rule++)
+        for (size_t count = 1; count <= 40; count += 13)
+            compare_discretize(k, &random, rule, count);
+}
+
+TEST(kernels_discretize_equals_plain)
+{
+    with_tables(check_discretize);
+}
+
+static void compare_timed(const kr_kernels *k, kr_random *random, size_t n, size_t states, size_t rows, int odd)
+{
+    size_t  stride = 2 * n + 3, count = rows * stride, memory = states * 32;
+    float  *sets = floats(random, 3 * states * 96, odd), *x = floats(random, memory, odd), *x2 = copy_of(x, memory);
+    float  *v = floats(random, count, odd), *out = copy_of(v, count), *c = floats(random, memory, odd);
+    float  *y = floats(random, rows * stride, 0), *expected = copy_of(y, rows * stride);
+    uint8_t set[9];
+    kr_turn_timed     turn = { sets, set, x, out, out, stride, rows, n };
+    kr_diagonal_timed p = { sets, set, c, c, v, stride, x, y, stride, rows, n, states };
+
+    for (size_t t = 0; t < rows; t++)
+        set[t] = (uint8_t)(kr_random_u32(random) % 3);
+    k->turn_timed(&turn);
+    turn.x = x2;
+    turn.v = turn.out = v;
+    kr_kernels_plain.turn_timed(&turn);
+    test_note("%s: %zu channels, %zu states, %zu rows with a time", k->name, n, states, rows);
+    CHECK(equal(out, v, count));
+    CHECK(equal(x, x2, memory));
+    k->diagonal_timed(&p);
+    p.h = x2;
+    p.y = expected;
+    kr_kernels_plain.diagonal_timed(&p);
+    CHECK(equal(y, expected, rows * stride));
+    check_pairs(x, x2, n, states);
+    p.y = NULL;
+    k->diagonal_timed(&p);
+    p.h = x;
+    kr_kernels_plain.diagonal_timed(&p);
+    check_pairs(x2, x, n, states);
+    test_note("%s", "");
+    release(sets), release(x), release(x2), release(v), release(out), release(c), release(y), release(expected);
+}
+
+static void check_timed(const kr_kernels *k)
+{
+    kr_random random = kr_random_from(22);
+
+    for (size_t n = 1; n <= 16; n++)
+        for (size_t states = 1; states <= 9; states += 4)
+            for (size_t rows = 1; rows <= 9; rows += 4)
+                for (int odd = 0; odd < 2; odd++)
+                    compare_timed(k, &random, n, states, rows, odd);
+}
+
+TEST(kernels_timed_rows_equal_plain)
+{
+    with_tables(check_timed);
+}
+
 static void compare_rank(const kr_kernels *k, kr_random *random, size_t channels, size_t states, size_t rank, size_t rows,
                          int precise)
 {

@@ -130,6 +130,32 @@ static void wrong_turned(const kr_turn *p)
         spoil(p->x + 1);
 }
 
+static void wrong_discretize(const kr_discretize *p)
+{
+    kr_kernels_plain.discretize(p);
+    if (p->rule == KR_BILINEAR)
+        spoil(p->to + 3 * 16);
+}
+
+static void wrong_impulse(const kr_discretize *p)
+{
+    kr_kernels_plain.discretize(p);
+    if (p->rule == KR_IMPULSE)
+        spoil(p->to + 4 * 16);
+}
+
+static void wrong_turn_timed(const kr_turn_timed *p)
+{
+    kr_kernels_plain.turn_timed(p);
+    spoil(p->out + p->stride);
+}
+
+static void wrong_diagonal_timed(const kr_diagonal_timed *p)
+{
+    kr_kernels_plain.diagonal_timed(p);
+    spoil(p->h + 16);
+}
+
 static void wrong_rank(const kr_rank *p)
 {
     kr_kernels_plain.rank(p);
@@ -340,6 +366,10 @@ TEST(selftest_sees_a_wrong_bit)
     MUST_FAIL(diagonal_combine, wrong_diagonal_combine);
     MUST_FAIL(turn, wrong_turn);
     MUST_FAIL(turn, wrong_turned);
+    MUST_FAIL(discretize, wrong_discretize);
+    MUST_FAIL(discretize, wrong_impulse);
+    MUST_FAIL(turn_timed, wrong_turn_timed);
+    MUST_FAIL(diagonal_timed, wrong_diagonal_timed);
     MUST_FAIL(rank, wrong_rank);
     MUST_FAIL(rank, wrong_rank_end);
     MUST_FAIL(rank, wrong_ranks);

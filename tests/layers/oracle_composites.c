@@ -310,8 +310,11 @@ static int needs_whole(const layer *l)
 static int needs_dt(const layer *l)
 {
     static const char *const types[] = { "mamba1", "selective_scan", NULL };
+    static const char *const continuous[] = { "s4d", "s5", NULL };
 
-    return (SCANS_IN_TIME && is_one_of(l, types)) || option_is(l, "kind", "mean");
+    return (SCANS_IN_TIME && is_one_of(l, types)) || option_is(l, "kind", "mean") ||
+           (is_one_of(l, continuous) && !option_is(l, "bidirectional", "true") && !option_is(l, "liquid", "true") &&
+            !option_is(l, "form", "dss") && !option_is(l, "discretization", "dss") && option(l, "degree", 1) <= 1);
 }
 
 int oracle_whole(const layer *l)

@@ -1,6 +1,7 @@
 /*
  * oracle_lti.c - s5 and lru: the recurrence multiplied out, y[t] = Re(sum over s <= t of C a^(t - s) B u[s]) + D u[t],
- * with a as modulus and angle; a liquid one row by row.
+ * with a as modulus and angle, where rows have a time between them the product of the a's of rows s + 1 to t; a liquid
+ * one row by row.
  */
 #include "layers/oracle_parts.h"
 
@@ -75,9 +76,18 @@ static void divide(double re, double im, double below_re, double below_im, doubl
     *out_im = (im * below_re - re * below_im) / size;
 }
 
-static pole s5_pole(const layer *l, size_t i)
+/* (exp(dt z) - 1) / z, with no difference of large numbers. */
+static void held(double re, double im, double dt, double *out_re, double *out_im)
 {
-    double dt = option(l, "step_rescale", 1) * exp(s5_at(l, "log_step", i));
+    double grown = expm1(re * dt), turned = sin(im * dt / 2);
+
+    divide(grown * cos(im * dt) - 2 * turned * turned, exp(re * dt) * sin(im * dt), re, im, out_re, out_im);
+}
+
+/* Of a row that is so many steps behind the one before it. */
+static pole s5_pole(const layer *l, size_t i, double steps)
+{
+    double own = option(l, "step_rescale", 1) * exp(s5_at(l, "log_step", i)), dt = own * steps;
     int    pairs = option_is(l, "lambda", "pairs");
     double re = pairs ? s5_at(l, "Lambda", 2 * i) : s5_at(l, "Lambda_re", i), a_re, a_im;
     double im = pairs ? s5_at(l, "Lambda", 2 * i + 1) : s5_at(l, "Lambda_im", i);
@@ -92,8 +102,10 @@ static pole s5_pole(const layer *l, size_t i)
     } else {
         a_re = exp(re * dt) * cos(im * dt);
         a_im = exp(re * dt) * sin(im * dt);
-        divide(a_re - 1, a_im, re, im, &p.b_re, &p.b_im);
+        held(re, im, option_is(l, "discretization", "async") ? own : dt, &p.b_re, &p.b_im);
     }
+    if (option_is(l, "discretization", "dirac"))
+        p.b_re = 1, p.b_im = 0;
     p.modulus = hypot(a_re, a_im);
     p.angle = atan2(a_im, a_re);
     p.c = option_is(l, "conj_sym", "false") ? 1 : 2;
@@ -102,8 +114,9 @@ static pole s5_pole(const layer *l, size_t i)
     return p;
 }
 
-static pole lru_pole(const layer *l, size_t i)
+static pole lru_pole(const layer *l, size_t i, double steps)
 {
+    (void)steps;
     return (pole){ exp(-exp(s5_at(l, "nu_log", i))), exp(s5_at(l, "theta_log", i)), exp(s5_at(l, "gamma_log", i)), 0,
                    1 };
 }
@@ -136,11 +149,11 @@ static void drive(const layer *l, const pole *p, const oracle_rows *in, size_t t
     }
 }
 
-/* (re, im) += a^n v */
-static void add_turned(const pole *p, size_t n, const number v[2], number *re, number *im)
+/* (re, im) += a v, where a is of n rows: its size and angle. */
+static void add_turned(double size, double angle, size_t n, const number v[2], number *re, number *im)
 {
-    double size = pow(p->modulus, (double)n), e = HALF_UNIT * (1 + 3 * (double)n) * size;
-    number a_re = { size * cos((double)n * p->angle), e }, a_im = { size * sin((double)n * p->angle), e };
+    double e = HALF_UNIT * (1 + 3 * (double)n) * size;
+    number a_re = { size * cos(angle), e }, a_im = { size * sin(angle), e };
 
     add_to(re, times(a_re, v[0]));
     add_to(re, times(exact(-1), times(a_im, v[1])));
@@ -148,12 +161,18 @@ static void add_turned(const pole *p, size_t n, const number v[2], number *re, n
     add_to(im, times(a_im, v[0]));
 }
 
-/* x[t] = sum over s <= t of a^(t - s) v[s] */
-static void multiplied_out(const pole *p, const number *v, size_t t, number *re, number *im)
+/* x[t] = sum over s <= t of a^(t - s) v[s] + a^(t + 1) start; p: of every row */
+static void multiplied_out(const pole *p, const number *v, size_t t, const number *start, number *re, number *im)
 {
+    double size = 1, angle = 0;
+
     *re = *im = exact(0);
-    for (size_t s = t + 1; s-- > 0;)
-        add_turned(p, t - s, v + 2 * s, re, im);
+    for (size_t s = t + 1; s-- > 0;) {
+        add_turned(size, angle, t - s, v + 2 * s, re, im);
+        size *= p[s].modulus, angle += p[s].angle;
+    }
+    if (start)
+        add_turned(size, angle, t + 1, start, re, im);
 }
 
 /* x = (a + v) x + v */
@@ -172,7 +191,8 @@ static void liquid_row(const pole *p, const number *v, number *re, number *im)
 }
 
 /* One state's part of all outputs of all rows. */
-static void add_state(const layer *l, const pole *p, const oracle_rows *in, size_t i, number *out)
+static void add_state(const layer *l, pole (*pole_of)(const layer *, size_t, double), const oracle_rows *in, size_t i,
+                      number *out)
 {
     const weight *pairs = get_weight(l, "C"), *real = get_weight(l, "C_re"), *other = get_weight(l, "C_im");
     const weight *initial = get_weight(l, "initial_state");
@@ -180,17 +200,17 @@ static void add_state(const layer *l, const pole *p, const oracle_rows *in, size
     size_t        columns = size_option(l, "states", 0) * (halves ? 2 : 1);
     size_t        column = i + (option_is(l, "half", "second") ? columns / 2 : 0);
     number       *v = room(2 * in->count), start[2];
+    pole         *p = calloc(in->count + 1, sizeof *p);
     number        re = start[0] = exact(initial ? initial->data[2 * i] : 0);
     number        im = start[1] = exact(initial ? initial->data[2 * i + 1] : 0);
 
     for (size_t t = 0; t < in->count; t++) {
-        drive(l, p, in, t, i, &v[2 * t], &v[2 * t + 1]);
+        p[t] = pole_of(l, i, liquid || option(l, "degree", 1) > 1 ? 1 : in->dt[t]);
+        drive(l, &p[t], in, t, i, &v[2 * t], &v[2 * t + 1]);
         if (liquid)
-            liquid_row(p, v + 2 * t, &re, &im);
+            liquid_row(&p[t], v + 2 * t, &re, &im);
         else
-            multiplied_out(p, v, t, &re, &im);
-        if (initial && !liquid)
-            add_turned(p, t + 1, start, &re, &im);
+            multiplied_out(p, v, t, initial ? start : NULL, &re, &im);
         re.e = apart(re.e, fmin(FLUSHED, fabs(re.v)));
         im.e = apart(im.e, fmin(FLUSHED, fabs(im.v)));
         for (size_t h = 0; h < l->in; h++) {
@@ -198,25 +218,23 @@ static void add_state(const layer *l, const pole *p, const oracle_rows *in, size
             double c_re = pairs ? pairs->data[2 * at] : real->data[at];
             double c_im = pairs ? pairs->data[2 * at + 1] : other->data[at];
 
-            add_to(&out[t * l->in + h], times(rounded(p->c * c_re), re));
-            add_to(&out[t * l->in + h], times(rounded(-p->c * c_im), im));
+            add_to(&out[t * l->in + h], times(rounded(p[t].c * c_re), re));
+            add_to(&out[t * l->in + h], times(rounded(-p[t].c * c_im), im));
         }
     }
-    free(v);
+    free(v), free(p);
 }
 
-static void run_poles(const layer *l, const oracle_rows *in, number *out, pole (*pole_of)(const layer *, size_t))
+static void run_poles(const layer *l, const oracle_rows *in, number *out,
+                      pole (*pole_of)(const layer *, size_t, double))
 {
     const weight *d = get_weight(l, "D");
     size_t        count = in->count * l->in;
 
     for (size_t i = 0; i < count; i++)
         out[i] = exact(0);
-    for (size_t i = 0; i < size_option(l, "states", 0); i++) {
-        pole p = pole_of(l, i);
-
-        add_state(l, &p, in, i, out);
-    }
+    for (size_t i = 0; i < size_option(l, "states", 0); i++)
+        add_state(l, pole_of, in, i, out);
     for (size_t i = 0; d && i < count; i++)
         add_to(&out[i], times(exact(d->data[i % l->in]), in->x[i]));
 }

@@ -8,7 +8,7 @@
 #define FLUSHED   0x1p-100          /* parts of states below it become zero */
 
 /* One state of one channel: a = radius e^(i angle), and what is read of a^l. */
-typedef struct pole { double radius, angle, re, im, start_re, start_im; } pole;
+typedef struct pole { double radius, angle, b_re, b_im, re, im, start_re, start_im; } pole;
 
 /* State t without b: its parts, their error. */
 typedef struct held { double re, im, size, e; } held;
@@ -156,7 +156,7 @@ static pole dss_pole_of(const layer *l, size_t k, size_t n)
     double        y = lambda ? lambda->data[2 * n + 1] : im ? im->data[n] : exp(log_im->data[n]);
     double        z_re, z_im, length = option(l, "length", 0);
     int           grows;
-    pole          p = { 0 };
+    pole          p = { .b_re = 1 };
 
     version = version ? version : "exp";
     x = strstr(version, "clip") ? fmin(x, 1e-4) : x;
@@ -181,7 +181,8 @@ static double number_of(const layer *l, const weight *w, size_t i, size_t part)
     return option_is(l, "is_real", "true") ? (part ? 0 : (double)w->data[i]) : (double)w->data[2 * i + part];
 }
 
-static pole pole_of(const layer *l, size_t k, size_t n)
+/* Of a row that is so many steps behind the one before it. */
+static pole pole_of(const layer *l, size_t k, size_t n, double steps)
 {
     int           full = slot(l, STEP)[7] == 'i', tied = !option_is(l, "tied", "false");
     size_t        states = s4d_states(l), h = k % l->in % s4d_rows(l), at = h % s4d_copies_of(l) * states + n;
@@ -192,14 +193,14 @@ static pole pole_of(const layer *l, size_t k, size_t n)
     const weight *of_imag = get_weight(l, slot(l, IMAG));
     double        imag = of_imag ? through(l, "imag", "none", of_imag->data[at]) : 0;
     double        own = through(l, "step", "exp", option_is(l, "fast", "true") ? sinh(step) : step);
-    double        dt = own * option(l, "rate", 1), band = option(l, "bandlimit", 0);
+    double        one = own * option(l, "rate", 1), dt = one * steps, band = option(l, "bandlimit", 0);
     double        x = -through(l, "real", "exp", real), y = full ? -imag : imag, u, v, r, i, square;
     double        c_re = number_of(l, c, from, 0), c_im = number_of(l, c, from, 1);
     double        b_re = b ? number_of(l, b, at, 0) : 1, b_im = b ? number_of(l, b, at, 1) : 0;
     pole          p;
 
     if (option_is(l, "discretization", "dss")) {
-        p = (pole){ .radius = exp(dt * x), .angle = dt * y, .re = c_re * b_re - c_im * b_im,
+        p = (pole){ .radius = exp(dt * x), .angle = dt * y, .b_re = 1, .re = c_re * b_re - c_im * b_im,
                     .im = c_re * b_im + c_im * b_re };
         divide_by_sum(&p, x, y, dt * x, dt * y, option(l, "length", 0), 0);
         return p;
@@ -216,8 +217,16 @@ static pole pole_of(const layer *l, size_t k, size_t n)
         u = expm1(dt * x) * cos(p.angle) - 2 * sin(p.angle / 2) * sin(p.angle / 2);     /* a - 1 */
         v = p.radius * sin(p.angle);
         square = x * x + y * y;
+        if (option_is(l, "discretization", "async")) {
+            double s = sin(one * y / 2);
+
+            u = expm1(one * x) * cos(one * y) - 2 * s * s, v = exp(one * x) * sin(one * y);
+        }
         r = (u * x + v * y) / square, i = (v * x - u * y) / square;
+        if (option_is(l, "discretization", "dirac"))
+            r = 1, i = 0;
     }
+    p.b_re = r, p.b_im = i;
     u = r * b_re - i * b_im, v = r * b_im + i * b_re;
     set_start(l, (h * states + n) * 2, u, v, &p);
     p.re = 2 * (u * c_re - v * c_im), p.im = 2 * (u * c_im + v * c_re);
@@ -226,48 +235,56 @@ static pole pole_of(const layer *l, size_t k, size_t n)
     return p;
 }
 
-/* The state at row t.  What rounds a does so in every row alike: that error adds up, the others wander. */
-static held held_at(const pole *p, const number *u, size_t stride, size_t t, const held *before)
+/*
+ * The state at row t, as a multiple of the b of a step; p: of every row, 'step' of a step.  What rounds a does so in
+ * every row alike: that error adds up, the others wander.
+ */
+static held held_at(const pole *p, const pole *step, const number *u, size_t stride, size_t t, const held *before)
 {
     held   h = { 0, 0, 0, 0 };
-    double wandering = 0, drift = 0, turn = (double)(t + 1) * p->angle, size;
+    double wandering = 0, drift = 0, turn = 0, size = 1, square = step->b_re * step->b_re + step->b_im * step->b_im;
 
-    for (size_t s = 0; s <= t; s++) {
-        double l = (double)(t - s);
+    for (size_t s = t + 1; s-- > 0;) {
+        double re = square > 0 ? (p[s].b_re * step->b_re + p[s].b_im * step->b_im) / square : 0;
+        double im = square > 0 ? (p[s].b_im * step->b_re - p[s].b_re * step->b_im) / square : 0, gain = hypot(re, im);
 
-        size = pow(p->radius, l);
-
-        h.re += size * cos(l * p->angle) * u[s * stride].v;
-        h.im += size * sin(l * p->angle) * u[s * stride].v;
-        wandering = apart(wandering, size * (u[s * stride].e + (s < t ? 2 * HALF_UNIT * before[s].size : 0)));
+        h.re += size * (cos(turn) * re - sin(turn) * im) * u[s * stride].v;
+        h.im += size * (sin(turn) * re + cos(turn) * im) * u[s * stride].v;
+        wandering = apart(wandering, size * gain * (u[s * stride].e + 3 * HALF_UNIT * fabs(u[s * stride].v)));
+        wandering = apart(wandering, size * (s < t ? 2 * HALF_UNIT * before[s].size : 0));
         drift += s < t ? size * HALF_UNIT * before[s].size : 0;
+        size *= p[s].radius, turn += p[s].angle;
     }
-    size = pow(p->radius, (double)(t + 1));
-    h.re += size * (cos(turn) * p->start_re - sin(turn) * p->start_im);
-    h.im += size * (cos(turn) * p->start_im + sin(turn) * p->start_re);
-    wandering = apart(wandering, size * 3 * HALF_UNIT * hypot(p->start_re, p->start_im));
-    drift += size * HALF_UNIT * hypot(p->start_re, p->start_im);
+    h.re += size * (cos(turn) * step->start_re - sin(turn) * step->start_im);
+    h.im += size * (cos(turn) * step->start_im + sin(turn) * step->start_re);
+    wandering = apart(wandering, size * 3 * HALF_UNIT * hypot(step->start_re, step->start_im));
+    drift += size * HALF_UNIT * hypot(step->start_re, step->start_im);
     h.size = hypot(h.re, h.im);
     h.e = apart(apart(wandering, drift), 2 * HALF_UNIT * h.size) + fmin(FLUSHED, h.size);
     return h;
 }
 
 /* out[t] of output k += what the states of rows u say with C's row 'from', for the rows t = next + step, next + 2 step... */
-static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, size_t count, number *out,
-                       size_t next, ptrdiff_t step, held *h)
+static void add_states(const layer *l, size_t k, size_t from, const number *u, size_t stride, const double *dt,
+                       size_t count, number *out, size_t next, ptrdiff_t step, held *h)
 {
+    pole *rows = calloc(count + 1, sizeof *rows);
+    int   form_dss = option_is(l, "form", "dss");
+
     for (size_t n = 0; n < s4d_states(l); n++) {
-        pole p = option_is(l, "form", "dss") ? dss_pole_of(l, from, n) : pole_of(l, from, n);
+        pole p = form_dss ? dss_pole_of(l, from, n) : pole_of(l, from, n, 1);
 
         for (size_t t = 0; t < count; t++) {
             number *y = &out[(size_t)((ptrdiff_t)next + (ptrdiff_t)t * step) * l->out + k];
             double  size = hypot(p.re, p.im);
 
-            h[t] = held_at(&p, u, stride, t, h);
+            rows[t] = dt ? pole_of(l, from, n, dt[t]) : p;
+            h[t] = held_at(rows, &p, u, stride, t, h);
             add_to(y, (number){ p.re * h[t].re, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
             add_to(y, (number){ -p.im * h[t].im, apart(size * h[t].e, HALF_UNIT * size * h[t].size) + TINY });
         }
     }
+    free(rows);
 }
 
 /* The rows behind each row, from the last on, with the second half of C. */
@@ -277,7 +294,7 @@ static void add_later(const layer *l, size_t k, const oracle_rows *in, number *o
 
     for (size_t t = 0; t < in->count; t++)
         turned[t] = in->x[(in->count - 1 - t) * l->in + k % l->in];
-    add_states(l, k, l->out + k, turned, 1, in->count - 1, out, in->count - 2, -1, h);
+    add_states(l, k, l->out + k, turned, 1, NULL, in->count - 1, out, in->count - 2, -1, h);
     free(turned);
 }
 
@@ -285,12 +302,14 @@ void s4d_run(const layer *l, const oracle_rows *in, number *out)
 {
     const weight *d = get_weight(l, "D");
     held         *h = calloc(in->count + 1, sizeof *h);
+    int           timed = !option_is(l, "bidirectional", "true") && !option_is(l, "form", "dss") &&
+                          !option_is(l, "discretization", "dss");
 
     for (size_t k = 0; k < l->out; k++) {
         for (size_t t = 0; t < in->count; t++)
             out[t * l->out + k] = d ? times(exact(d->data[k / l->in * s4d_rows(l) + k % s4d_rows(l)]),
                                             in->x[t * l->in + k % l->in]) : exact(0);
-        add_states(l, k, k, in->x + k % l->in, l->in, in->count, out, 0, 1, h);
+        add_states(l, k, k, in->x + k % l->in, l->in, timed ? in->dt : NULL, in->count, out, 0, 1, h);
         if (option_is(l, "bidirectional", "true") && in->count > 1)
             add_later(l, k, in, out, h);
     }

@@ -211,12 +211,14 @@ static flow write_h3(writer *w, flow in)
 static flow write_s4d(writer *w, flow in, int whole)
 {
     static const char *const functions[] = { "exp", "relu", "sigmoid", "softplus" };
+    static const char *const rules[] = { "", " discretization=bilinear", " discretization=dirac",
+                                         " discretization=async" };
     size_t                   channels = one_in(w, 4) ? 2 : 1;
 
     if (one_in(w, 3))
         return write_dss(w, in);
     put(w, "s4d(states=%zu real=%s imag=%s step=%s%s%s%s", 1 + below(w, 6), functions[below(w, 4)],
-        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], word_if(w, " discretization=bilinear"),
+        one_in(w, 2) ? "none" : functions[below(w, 4)], functions[below(w, 4)], rules[below(w, 4)],
         word_if(w, " slow"), word_if(w, " tied=false"));
     put(w, "%s%s", one_in(w, 3) ? " form=minimal" : word_if(w, " with_b"), one_in(w, 4) ? " copies=1" : "");
     put(w, "%s", whole && one_in(w, 3) ? " bidirectional=true" : one_in(w, 3) ? " initial" : "");
@@ -253,7 +255,8 @@ static flow write_lssl(writer *w, flow in)
 
 static flow write_turning(writer *w, flow in)
 {
-    size_t states = 1 + below(w, 20);
+    static const char *const rules[] = { "zoh", "bilinear", "dirac", "async" };
+    size_t                   states = 1 + below(w, 20);
 
     if (one_in(w, 3)) {
         put(w, "s5(states=%zu%s%s%s%s)", states, word_if(w, " lambda=pairs"), word_if(w, " liquid=true"),
@@ -263,8 +266,8 @@ static flow write_turning(writer *w, flow in)
     if (one_in(w, 2))
         put(w, "lru(states=%zu%s%s%s)", states, word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     else
-        put(w, "s5(states=%zu%s%s%s%s%s)", states, word_if(w, " discretization=bilinear"),
-            word_if(w, " conj_sym=false"), word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
+        put(w, "s5(states=%zu discretization=%s%s%s%s%s)", states, rules[below(w, 4)], word_if(w, " conj_sym=false"),
+            word_if(w, " no_d"), word_if(w, " slow"), word_if(w, " initial"));
     return in;
 }
 

@@ -319,6 +319,12 @@ const subject_case subject_cases[] = {
     { "s4(states=2 bandlimit=0.3 real=sigmoid imag=exp rate=2 l_kernel=7 copies=1)", 0, 33, KRAIT_BF16 },
     { "sequence[linear(width=20), residual[sequence[batch_norm(weight bias), s4(states=4 l_kernel=30), "
       "activation(kind=gelu), linear(width=40 bias), glu]], pool(kind=mean), linear(width=3 bias)]", 0, 2, KRAIT_F32 },
+    /* time between rows */
+    { "s5(states=20 discretization=dirac)", 0, 5, KRAIT_F32 },
+    { "s4d(states=3 discretization=dirac with_b channels=2)", 0, 20, KRAIT_F32 },
+    { "s4d(states=9 discretization=async form=minimal rate=2)", 0, 6, KRAIT_F32 },
+    { "s4d(states=40 with_b)", 0, 3, KRAIT_F32 },
+    { "s5(states=33 discretization=async step_rescale=0.5 conj_sym=false)", 0, 4, KRAIT_F32 },
 };
 
 const size_t subject_count = sizeof subject_cases / sizeof *subject_cases;

@@ -12,6 +12,7 @@
 #include "core/build.h"
 #include "krait.h"
 #include "layers/tree.h"
+#include "support/pool.h"
 #include "support/random.h"
 #include "test.h"
 
@@ -21,8 +22,10 @@ enum { ROWS = 700, STREAMS = 3, LANES = 5, MOST_CALLS = 3 };
 #define BOUND      2e-6
 #define BOUND_FFT  5e-6     /* a transform's error is spread over its block */
 
-/* Without a layer that convolves a model has no such mode. */
-static const struct { const char *text; size_t features; int whole; } models[] = {
+enum { WHOLE = 1, TIMED = 2 };
+
+/* Without a layer that convolves, or with dt, a model has no such mode. */
+static const struct { const char *text; size_t features; int kind; } models[] = {
     { "selective_scan(inner=32 states=5 groups=2 dt_bias D)", 116, 0 },
     { "selective_scan(inner=7 states=3 gate=false softplus=false)", 20, 0 },
     { "selective_scan(inner=150 states=20 gate=false dt_bias)", 340, 0 },
@@ -34,10 +37,10 @@ static const struct { const char *text; size_t features; int whole; } models[] =
     { "mamba2(heads=2 head_dim=80 states=5 norm=none dt_max=0.02)", 6, 0 },
     { "residual[mamba1(inner=40 states=16 rank=2 conv_bias)]", 8, 0 },
     { "sequence[linear(width=6), branches(merge=mean)[mamba1(inner=16 states=4 rank=2), "
-      "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, 1 },
+      "reverse[mamba1(inner=16 states=4 rank=2)]], linear(width=3)]", 4, WHOLE },
     { "sequence[s4d(states=6 channels=3 fading), linear(width=4), residual[mamba1(inner=8 states=4 rank=2)], "
       "s4d(states=5 form=minimal)]", 18, 0 },
-    { "sequence[linear(width=9), s4d(states=6 bidirectional=true channels=2)]", 7, 1 },
+    { "sequence[linear(width=9), s4d(states=6 bidirectional=true channels=2)]", 7, WHOLE },
     { "sequence[branches(merge=concatenate)[linear(width=6), sequence[branches(merge=concatenate)[sequence["
       "linear(width=6), shift(states=6)], linear(width=6)], outer(head_dim=3), s4d(form=h3 states=18 tile=9)]], "
       "contract(head_dim=3)]", 4, 0 },
@@ -46,6 +49,11 @@ static const struct { const char *text; size_t features; int whole; } models[] =
     { "s5(states=35 liquid=true)", 6, 0 },
     { "s5(states=140 slow liquid=true)", 4, 0 },
     { "residual[lru(states=16 slow)]", 5, 0 },
+    { "s5(states=35 initial)", 6, TIMED },
+    { "s5(states=140 slow discretization=bilinear)", 4, TIMED },
+    { "s5(states=17 discretization=async)", 4, TIMED },
+    { "s4d(states=3 initial)", 20, TIMED },
+    { "s4d(states=20 with_b channels=2 rate=0.5)", 40, TIMED },
     { "lru(states=20 fading)", 5, 0 },
     { "s4d(states=7 fading discretization=bilinear)", 33, 0 },
     { "sequence[conv(taps=4), linear(width=6), activation(kind=silu)]", 5, 0 },
@@ -59,6 +67,7 @@ typedef struct modal {
     int          whole, fades;
     float       *features;              /* [STREAMS][ROWS][in] */
     uint8_t     *reset;                 /* [STREAMS][ROWS] */
+    float       *dt;                    /* [STREAMS][ROWS], or NULL */
     float       *expected;              /* [STREAMS][ROWS][out] */
     float       *left;                  /* [STREAMS][numbers]: the states behind them */
     double       scale[STREAMS];
@@ -71,6 +80,7 @@ typedef struct manner {
     size_t            lanes, chunk;
     uint32_t          tasks;
     krait_parallel_fn parallel;
+    void             *user;
     size_t            calls[MOST_CALLS];    /* rows of each; the first is all in whole-sequence models */
 } manner;
 
@@ -121,8 +131,9 @@ static void run(const modal *m, const manner *how, float *out, float *left)
         size_t       n = m->whole ? ROWS : kr_min(how->calls[call], ROWS - done);
         float       *x = malloc(how->lanes * n * m->in * 4), *y = malloc(how->lanes * n * m->out * 4);
         uint8_t     *reset = malloc(how->lanes * n);
+        float       *dt = malloc(how->lanes * n * 4);
         krait_input  input = { .size = sizeof input, .steps = n, .features = x, .reset = reset, .mode = how->mode,
-                               .parallel = how->parallel };
+                               .parallel = how->parallel, .parallel_user = how->user };
         krait_output output = { .size = sizeof output, .rows = y, .capacity = how->lanes * n * m->out };
 
         for (size_t lane = 0; lane < how->lanes; lane++) {
@@ -130,13 +141,16 @@ static void run(const modal *m, const manner *how, float *out, float *left)
 
             memcpy(x + lane * n * m->in, m->features + from * m->in, n * m->in * 4);
             memcpy(reset + lane * n, m->reset + from, n);
+            if (m->dt)
+                memcpy(dt + lane * n, m->dt + from, n * 4);
         }
+        input.dt = m->dt ? dt : NULL;
         CHECK_STATUS(krait_run(m->model, state, &input, &output, NULL), KRAIT_OK);
         CHECK_INT(output.mode_used, how->mode);
         for (size_t lane = 0; lane < how->lanes; lane++)
             memcpy(out + (lane * ROWS + done) * m->out, y + lane * n * m->out, n * m->out * 4);
         done += n;
-        free(x), free(y), free(reset);
+        free(x), free(y), free(reset), free(dt);
     }
     for (size_t lane = 0; lane < how->lanes; lane++)
         parts_of(m, state, (int32_t)lane, left + lane * m->numbers);
@@ -162,13 +176,28 @@ static void make_streams(modal *m, uint64_t seed)
     m->reset[2 * ROWS + 130] = m->reset[2 * ROWS + ROWS - 1] = 1;
 }
 
+/* Times of their own, of two sizes, and steps; an episode of steps alone. */
+static void make_times(modal *m, uint64_t seed)
+{
+    kr_random random = kr_random_from(seed);
+
+    m->dt = malloc(STREAMS * ROWS * 4);
+    for (size_t r = 0; r < STREAMS * ROWS; r++) {
+        uint32_t kind = r / 50 % 3;
+
+        m->dt[r] = kind == 0 ? 1.0f + 0.9f * kr_random_unit(&random) : kr_random_u32(&random) % 3 ? 1.0f : 0.25f;
+        if (kind == 2 || (r >= ROWS && r < ROWS + 406))
+            m->dt[r] = 1;
+    }
+}
+
 static int modal_made(modal *m, size_t i)
 {
-    manner        once = { KRAIT_RECURRENT, STREAMS, ROWS, 1, NULL, { ROWS } };
+    manner        once = { KRAIT_RECURRENT, STREAMS, ROWS, 1, NULL, NULL, { ROWS } };
     krait_message why;
     int64_t       in = 0, out = 0;
 
-    *m = (modal){ .whole = models[i].whole, .fades = strstr(models[i].text, "fading") != NULL };
+    *m = (modal){ .whole = models[i].kind == WHOLE, .fades = strstr(models[i].text, "fading") != NULL };
     test_note("%.150s", models[i].text);
     if (!CHECK(tree_make(&m->tree, models[i].text, 0, models[i].features, KRAIT_F32, 50 + i)))
         return 0;
@@ -181,6 +210,8 @@ static int modal_made(modal *m, size_t i)
     m->out = (size_t)out;
     m->numbers = parts_of(m, NULL, 0, NULL);
     make_streams(m, 60 + i);
+    if (models[i].kind == TIMED)
+        make_times(m, 70 + i);
     run(m, &once, m->expected, m->left);
     for (size_t k = 0; k < STREAMS * ROWS * m->out; k++)
         m->scale[k / (ROWS * m->out)] = fmax(m->scale[k / (ROWS * m->out)], fabs((double)m->expected[k]));
@@ -191,7 +222,7 @@ static void modal_free(modal *m)
 {
     krait_model_close(m->model);
     tree_free(&m->tree);
-    free(m->features), free(m->reset), free(m->expected), free(m->left);
+    free(m->features), free(m->reset), free(m->dt), free(m->expected), free(m->left);
 }
 
 /* ---- close -------------------------------------------------------------------------------------------------- */
@@ -231,7 +262,7 @@ static void check_manners(const modal *m)
     for (size_t chunk = 0; chunk < 5; chunk++)
         for (size_t call = 0; call < 3; call++)
             for (size_t lanes = 1; lanes <= LANES; lanes += 2) {
-                manner how = { tried, lanes, chunks[chunk], 2, forwards, { 0 } };
+                manner how = { tried, lanes, chunks[chunk], 2, forwards, NULL, { 0 } };
 
                 memcpy(how.calls, calls[call], sizeof how.calls);
                 check_close(m, &how);
@@ -246,7 +277,7 @@ static void with_mode(int32_t mode, void (*check)(const modal *m))
     tried = mode;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         int   convolves = (strstr(models[i].text, "s4") || strstr(models[i].text, "s5") || strstr(models[i].text, "lru"))
-                          && !strstr(models[i].text, "liquid");
+                          && !strstr(models[i].text, "liquid") && models[i].kind != TIMED;
         modal m;
 
         if (mode == KRAIT_CONVOLUTION && !convolves)
@@ -272,30 +303,45 @@ TEST(modes_convolution_is_close_to_recurrent)
 
 /* ---- the same bits ------------------------------------------------------------------------------------------- */
 
-/* One lane and one task against many, of each stream. */
+static void check_equal(const modal *m, const manner *how, const float *first, const float *left)
+{
+    float *out = malloc(LANES * ROWS * m->out * 4), *other = malloc((LANES * m->numbers + 1) * 4);
+
+    run(m, how, out, other);
+    for (size_t lane = 0; lane < how->lanes; lane++) {
+        size_t stream = lane % STREAMS;
+
+        CHECK_BYTES(out + lane * ROWS * m->out, first + stream * ROWS * m->out, ROWS * m->out * 4);
+        CHECK_BYTES(other + lane * m->numbers, left + stream * m->numbers, m->numbers * 4);
+    }
+    free(out), free(other);
+}
+
+/* One lane and one task against many, of each stream; at last on threads, whose rooms are their own. */
 static void check_same(const modal *m)
 {
     static const struct { uint32_t tasks; krait_parallel_fn parallel; } hosts[] = {
         { 1, NULL }, { 1, forwards }, { 2, forwards }, { 5, forwards }, { 5, backwards }, { 64, backwards },
     };
-    float *first = malloc(STREAMS * ROWS * m->out * 4), *out = malloc(LANES * ROWS * m->out * 4);
-    float *left = malloc((STREAMS * m->numbers + 1) * 4), *other = malloc((LANES * m->numbers + 1) * 4);
-    manner how = { tried, STREAMS, ROWS, 1, NULL, { 350, 350 } };
+    float *first = malloc(STREAMS * ROWS * m->out * 4), *left = malloc((STREAMS * m->numbers + 1) * 4);
+    pool  *threads = pool_start(2);
+    manner how = { tried, STREAMS, ROWS, 1, NULL, NULL, { 350, 350 } };
 
     run(m, &how, first, left);
     for (size_t host = 0; host < sizeof hosts / sizeof *hosts; host++)
         for (how.lanes = 1; how.lanes <= LANES; how.lanes += 4) {
             how.tasks = hosts[host].tasks;
             how.parallel = hosts[host].parallel;
-            run(m, &how, out, other);
-            for (size_t lane = 0; lane < how.lanes; lane++) {
-                size_t stream = lane % STREAMS;
-
-                CHECK_BYTES(out + lane * ROWS * m->out, first + stream * ROWS * m->out, ROWS * m->out * 4);
-                CHECK_BYTES(other + lane * m->numbers, left + stream * m->numbers, m->numbers * 4);
-            }
+            check_equal(m, &how, first, left);
         }
-    free(first), free(out), free(left), free(other);
+    how.user = threads;
+    how.parallel = pool_run;
+    how.tasks = 3;
+    for (int i = 0; threads && i < 3; i++)
+        check_equal(m, &how, first, left);
+    if (threads)
+        pool_end(threads);
+    free(first), free(left);
 }
 
 TEST(modes_scan_is_the_same_for_any_tasks_and_lanes)
@@ -314,7 +360,7 @@ TEST(modes_convolution_is_the_same_for_any_tasks_and_lanes)
 static void check_nan(const modal *m)
 {
     static const float odd[] = { NAN, INFINITY, -INFINITY };
-    manner             how = { KRAIT_RECURRENT, STREAMS, ROWS, 2, backwards, { ROWS } };
+    manner             how = { KRAIT_RECURRENT, STREAMS, ROWS, 2, backwards, NULL, { ROWS } };
     size_t             count = STREAMS * ROWS * m->out;
     float             *a = malloc(count * 4), *b = malloc(count * 4), *left = malloc((STREAMS * m->numbers + 1) * 4);
 

@@ -14,7 +14,7 @@
 #include "support/tiny.h"
 #include "test.h"
 
-enum { MOST_TENSORS = 32, MOST_NUMBERS = 2048, MOST_TREE = 2048 };
+enum { MOST_TENSORS = 32, MOST_NUMBERS = 2048, MOST_ROWS = 256, MOST_TREE = 2048 };
 
 /* Of the largest output; the worst is given by KRAIT_DISTANCE=1. */
 #define BOUND 2e-6
@@ -107,6 +107,8 @@ static const recording recordings[] = {
     { "s5_pytorch/bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "")), 1 },
     { "s5_pytorch/liquid", TORCH_BLOCK("4", "8", TORCH_S5("'states':6,'liquid':true")), 0 },
     { "s5_pytorch/liquid_bidirectional", TORCH_BLOCK("4", "8", TORCH_S5_BOTH("6", "'liquid':true,")), 1 },
+    /* a time of its own for every row, and a state before the first */
+    { "s5_pytorch/irregular", SEQUENCE(TORCH_S5("'states':6,'weights':{'initial_state':'state'}") "," SSM), 0 },
     { "lru/layer", SEQUENCE(RESIDUAL(LRU("8") "," SSM "," FULL_GLU("6")) "," LAYER_NORM("normalization")), 0 },
     { "lru/batch", RESIDUAL(BATCH_NORM("normalization") "," LRU("7") "," SSM "," FULL_GLU("5")), 0 },
     { "lru/post", SEQUENCE(RESIDUAL(LRU("16") "," SSM "," FULL_GLU("4")) "," BATCH_NORM("normalization")), 0 },
@@ -127,8 +129,9 @@ static const recording recordings[] = {
 typedef struct recorded {
     krait_model     *model;
     const kr_source *ssm, *block;   /* block NULL: the model's output is the ssm's */
+    const kr_source *times, *last;  /* of rows, and the state behind them; or NULL */
     size_t           rows, in, width, out;      /* width: of the ssm's rows */
-    float            features[MOST_NUMBERS];
+    float            features[MOST_NUMBERS], dt[MOST_ROWS];
 } recorded;
 
 static double recorded_number(const kr_source *from, size_t i)
@@ -151,6 +154,15 @@ static double recorded_distance(const float *actual, const kr_source *expected)
     return worst / most;
 }
 
+static void check_last(const recorded *r, const krait_state *state)
+{
+    float  left[MOST_NUMBERS];
+    size_t count = (size_t)(r->last->shape[0] * r->last->shape[1]);
+
+    CHECK_STATUS(krait_part_read(r->model, state, 0, 0, left, count), KRAIT_OK);
+    CHECK(recorded_distance(left, r->last) <= BOUND);
+}
+
 /* All rows, 'cut' in a call, and how far they are off. */
 static void check_run(const recorded *r, const char *name, int32_t mode, size_t cut)
 {
@@ -166,7 +178,7 @@ static void check_run(const recorded *r, const char *name, int32_t mode, size_t 
         size_t       steps = from + cut < r->rows ? cut : r->rows - from;
         krait_slot   slot = { "ssm", ssm + from * r->width, steps * r->width, 0, 0 };
         krait_input  input = { .size = sizeof input, .steps = steps, .features = r->features + from * r->in,
-                               .mode = mode };
+                               .mode = mode, .dt = r->times ? r->dt + from : NULL };
         krait_output output = { .size = sizeof output, .rows = out + from * r->out, .capacity = steps * r->out,
                                 .slots = &slot, .slot_count = 1 };
 
@@ -177,6 +189,8 @@ static void check_run(const recorded *r, const char *name, int32_t mode, size_t 
               recorded_distance(ssm, r->ssm), r->block ? recorded_distance(out, r->block) : 0);
     CHECK(recorded_distance(ssm, r->ssm) <= BOUND);
     CHECK(!r->block || recorded_distance(out, r->block) <= BOUND);
+    if (r->last)
+        check_last(r, state);
     if (getenv("KRAIT_DISTANCE"))
         test_check(0, __FILE__, __LINE__, "asked for");
     test_note("%s", "");
@@ -205,13 +219,16 @@ static int recorded_open(recorded *r, const recording *of, const kr_package *pac
     krait_tensor     tensors[MOST_TENSORS];
     krait_message    why = { "" };
 
-    *r = (recorded){ .ssm = kr_package_find(package, "ssm"), .block = kr_package_find(package, "block") };
-    if (!CHECK(input && r->ssm && input->shape[0] * input->shape[1] <= MOST_NUMBERS))
+    *r = (recorded){ .ssm = kr_package_find(package, "ssm"), .block = kr_package_find(package, "block"),
+                     .times = kr_package_find(package, "step_scale"), .last = kr_package_find(package, "last") };
+    if (!CHECK(input && r->ssm && input->shape[0] * input->shape[1] <= MOST_NUMBERS && input->shape[0] <= MOST_ROWS))
         return 0;
     r->rows = (size_t)input->shape[0], r->in = (size_t)input->shape[1], r->width = (size_t)r->ssm->shape[1];
     r->out = r->block ? (size_t)r->block->shape[1] : r->width;
     for (size_t i = 0; i < r->rows * r->in; i++)
         r->features[i] = kr_float_of(kr_load_u32(input->data + 4 * i));
+    for (size_t t = 0; t < r->rows && r->times; t++)
+        r->dt[t] = kr_float_of(kr_load_u32(r->times->data + 4 * t));
     snprintf(text, sizeof text, "{'model_type':'krait','version':1,'input':{'features':%d},'tree':%s}", (int)r->in,
              of->tree);
     for (char *c = text; *c; c++)
@@ -223,6 +240,7 @@ static int recorded_open(recorded *r, const recording *of, const kr_package *pac
 
 static void check_recording(const recording *of)
 {
+    static const int32_t modes[] = { KRAIT_RECURRENT, KRAIT_SCAN, KRAIT_CONVOLUTION };
     char           path[96];
     size_t         count = 0;
     unsigned char *bytes;
@@ -239,7 +257,11 @@ static void check_recording(const recording *of)
     test_note("%s", of->name);
     if (CHECK(bytes != NULL) && CHECK_STATUS(kr_package_read(&package, bytes, count, path, &arena, &why), KRAIT_OK) &&
         recorded_open(&r, of, &package))
-        for (int32_t mode = KRAIT_RECURRENT; mode <= KRAIT_SCAN; mode += KRAIT_SCAN - KRAIT_RECURRENT) {
+        for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
+            int32_t mode = modes[m];
+
+            if (mode == KRAIT_CONVOLUTION && (r.times || strcmp(of->name, "s5_pytorch/liquid") == 0))
+                continue;               /* they are none */
             check_run(&r, of->name, mode, r.rows);
             if (!of->whole) {
                 check_run(&r, of->name, mode, 7);

@@ -113,10 +113,13 @@ static void check_mode(const subject *s, int32_t mode)
         c = call_made(&l, &length, STEPS, s->most);
         input = call_input(&l, &c, &length, STEPS);
         input.mode = mode;
+        if (mode == KRAIT_CONVOLUTION && stream == 0)
+            input.dt = NULL;            /* its intervals are ones */
         output.rows = c.out;
         output.capacity = s->most * s->out;
         fill_scratch(&l);
         status = krait_run(s->model, l.state, &input, &output, NULL);
+        CHECK(status != KRAIT_OK || mode != KRAIT_CONVOLUTION || !input.dt);
         if (status == KRAIT_OK && mode == KRAIT_SCAN)
             check_numbers(s, stream, c.out);
         else if (status == KRAIT_OK)

@@ -70,8 +70,8 @@ def nested(weights):
 
 # ---- state-spaces/s4 ------------------------------------------------------------------------------------------
 
-def s4_state(minimal, batch, final):
-    """A state dict of example.py's S4Model; with final as ../shared's were trained."""
+def s4_state(minimal, batch, final, rank=0):
+    """A state dict of example.py's S4Model; with final as ../shared's were trained, with a rank of DPLR blocks."""
     norm = lambda name: {f"{name}.weight": 1 + numbers(WIDTH, scale=.1), f"{name}.bias": numbers(WIDTH, scale=.1),
                          **({f"{name}.running_mean": numbers(WIDTH, scale=.1), f"{name}.num_batches_tracked": np.int64(9),
                              f"{name}.running_var": 1 + numbers(WIDTH, scale=.1) ** 2} if batch else {})}
@@ -89,6 +89,8 @@ def s4_state(minimal, batch, final):
             layer |= {"layer.D": numbers(1, WIDTH), "layer.kernel.inv_dt": steps[:, None], "layer.kernel.A_real": real[:4],
                       "layer.kernel.A_imag": imag[:4], "layer.kernel.B": numbers(1, 4, STATES, 2),
                       "layer.kernel.C": numbers(1, WIDTH, STATES, 2)}
+        if rank:
+            layer |= {"layer.kernel.P": numbers(rank, 4, STATES, 2, scale=.5), "layer.kernel.l_kernel": np.int64(16 * (rank == 1))}
         state |= prefixed(layer, f"s4_layers.{i}.") | norm(f"norms.{i}")
     return state | (norm("norm") if final else {})
 
@@ -105,7 +107,8 @@ def s4_output(state, x, prenorm, **options):
         w = under(state, f"s4_layers.{i}.")
         options = {"d_model": WIDTH, "disc": "zoh", "minimal": "kernel.log_dt" in w, **options}
         z = norm(h, f"norms.{i}") if prenorm else h
-        h = h + loops.s4d(options, w, z)["block"]
+        block = loops.s4 if "layer.kernel.P" in w else loops.s4d
+        h = h + block(options, w, z)["block"]
         h = h if prenorm else norm(h, f"norms.{i}")
     h = norm(h, "norm") if "norm.weight" in state else h
     return linear(h.mean(axis=0), "decoder")
@@ -121,6 +124,17 @@ def check_s4(krait, folder):
         y = s4_output(state, x, **{"prenorm": False, **options})
         apart = export.s4(folder / "s4.safetensors", state, x, y, krait=krait, tolerance=TIGHT, **options)
         check(f"{name}: off by {apart:.1e}", 0 < apart <= TIGHT)
+    for rank in (1, 2):
+        weights = s4_state(0, 0, 0, rank)
+        y = s4_output(weights, x, prenorm=False)
+        try:
+            apart = export.s4(folder / "s4.safetensors", weights, x, y, krait=krait, tolerance=TIGHT)
+        except ValueError as error:
+            if "'s4' is not known" not in str(error):
+                raise
+            print("SKIP S4: this build has no model_type s4")
+            break
+        check(f"S4 of rank {rank}: off by {apart:.1e}", 0 < apart <= TIGHT)
     lanes = np.stack([x, numbers(STEPS, INPUTS)])
     y = np.stack([s4_output(state, lane, prenorm=True) for lane in lanes])
     check("a batch", export.s4(folder / "s4.safetensors", state, lanes, y, krait=krait, tolerance=TIGHT, prenorm=True) > 0)

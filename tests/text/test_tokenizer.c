@@ -134,6 +134,52 @@ TEST(tokenizer_gguf_small)
     test_note("%s", "");
 }
 
+/* A GGUF of the kind llama: unknown, a, b, c, "ab", "bc" with these scores, and no space before a text. */
+static bytes scored(float ab, float bc)
+{
+    static const char *const texts[] = { "?", "a", "b", "c", "ab", "bc" };
+    const float scores[] = { 0, 0, 0, 0, ab, bc };
+    bytes       b = { 0 };
+
+    bytes_text(&b, "GGUF");
+    bytes_u32(&b, 3);
+    bytes_u64(&b, 0);
+    bytes_u64(&b, 5);
+    vocabulary_key(&b, "tokenizer.ggml.model", TEXT);
+    vocabulary_text(&b, "llama");
+    vocabulary_array(&b, "tokenizer.ggml.tokens", TEXT, 6);
+    for (size_t i = 0; i < 6; i++)
+        vocabulary_text(&b, texts[i]);
+    vocabulary_array(&b, "tokenizer.ggml.token_type", I32, 6);
+    for (size_t i = 0; i < 6; i++)
+        bytes_u32(&b, i ? 1 : 2);
+    vocabulary_array(&b, "tokenizer.ggml.scores", F32, 6);
+    for (size_t i = 0; i < 6; i++)
+        bytes_u32(&b, kr_bits_of(scores[i]));
+    vocabulary_key(&b, "tokenizer.ggml.add_space_prefix", BOOL);
+    bytes_u8(&b, 0);
+    return b;
+}
+
+TEST(tokenizer_scores)
+{
+    static const struct { float ab, bc; const char *ids; } cases[] = {
+        { 1.5f, 2.5f, "1 5" }, { 2.5f, 1.5f, "4 3" }, { -1.5f, -2.5f, "4 3" }, { -2.5f, -1.5f, "1 5" },
+        { -1, 1, "1 5" }, { 1, -1, "4 3" }, { 3, 3, "4 3" }, { -3, -3, "4 3" }, { -0.0f, 0.0f, "4 3" },
+        { 1e-45f, 0, "4 3" }, { 0, 1e-45f, "1 5" }
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        krait_tokenizer *t = opened(scored(cases[i].ab, cases[i].bc));
+
+        test_note("case %zu", i);
+        CHECK_STR(ids_of(t, "abc", 0), cases[i].ids);
+        CHECK_STR(ids_of(t, "xya", 0), "0 1");
+        krait_tokenizer_close(t);
+    }
+    test_note("%s", "");
+}
+
 static void refused(bytes b, krait_status status, const char *word)
 {
     krait_message    why = { "" };
@@ -226,6 +272,7 @@ TEST(tokenizer_files_refused)
     bytes_fill(&keys, 0, 16);
     refused(vocabulary_gguf_make(NULL, &keys, 1, 0), KRAIT_ERR_FORMAT, "tokenizer.ggml.merges");
     bytes_free(&keys);
+    refused(scored(kr_float_of(0x7fc00000u), 0), KRAIT_ERR_UNSUPPORTED, "scores holds what is no number");
     CHECK_STATUS(krait_tokenizer_open(&t, "no such file", NULL, &why), KRAIT_ERR_IO);
     CHECK(strstr(why.text, "no such file") != NULL);
     CHECK_STATUS(krait_tokenizer_open(&t, test_data("tests/golden"), NULL, &why), KRAIT_ERR_IO);
