@@ -10,27 +10,41 @@ typedef struct KR_NAME(rank_row) {
     V u, sums[KR_MOST_RANK], next[KR_MOST_RANK], real, imaginary;
 } KR_NAME(rank_row);
 
+/* To sum r, 1 or more. */
+KR_INLINE V KR_NAME(rank_sum)(const float *w, V re, V im, const size_t rank, size_t r, const int precise, V sum)
+{
+    const float *q = w + kr_rank_q(rank, r) * 16;
+
+    if (precise)
+        sum = V_FMA(V_LOAD(q + 48), im, V_FMA(V_LOAD(q + 32), re, sum));
+    return V_FMA(V_LOAD(q + 16), im, V_FMA(V_LOAD(q), re, sum));
+}
+
+/* Two sums stay in registers; loops are for what is behind them. */
 KR_INLINE void KR_NAME(rank_sums)(const float *w, V re, V im, const size_t rank, const int precise, V *sums)
 {
     sums[0] = V_FMA(V_LOAD(w + KR_RANK_Q * 16), re, sums[0]);
-    for (size_t r = 1; r < rank; r++) {
-        const float *q = w + kr_rank_q(rank, r) * 16;
-
-        if (precise)
-            sums[r] = V_FMA(V_LOAD(q + 48), im, V_FMA(V_LOAD(q + 32), re, sums[r]));
-        sums[r] = V_FMA(V_LOAD(q + 16), im, V_FMA(V_LOAD(q), re, sums[r]));
-    }
+    if (rank > 1)
+        sums[1] = KR_NAME(rank_sum)(w, re, im, rank, 1, precise, sums[1]);
+    for (size_t r = 2; r < rank; r++)
+        sums[r] = KR_NAME(rank_sum)(w, re, im, rank, r, precise, sums[r]);
 }
 
-/* What all sums bring to one part of a state. */
+/* What a sum brings to one part of a state. */
+KR_INLINE V KR_NAME(rank_met)(const float *w, V sum, V to, const int precise)
+{
+    if (precise)
+        to = V_FMA(V_LOAD(w + 32), sum, to);
+    return V_FMA(V_LOAD(w), sum, to);
+}
+
 KR_INLINE V KR_NAME(rank_meet)(const float *w, const V *sums, V to, const size_t rank, const int precise)
 {
-    KR_UNROLL
-    for (size_t r = 0; r < rank; r++, w += 64) {
-        if (precise)
-            to = V_FMA(V_LOAD(w + 32), sums[r], to);
-        to = V_FMA(V_LOAD(w), sums[r], to);
-    }
+    to = KR_NAME(rank_met)(w, sums[0], to, precise);
+    if (rank > 1)
+        to = KR_NAME(rank_met)(w + 64, sums[1], to, precise);
+    for (size_t r = 2; r < rank; r++)
+        to = KR_NAME(rank_met)(w + 64 * r, sums[r], to, precise);
     return to;
 }
 
@@ -97,15 +111,16 @@ KR_INLINE void KR_NAME(rank_channels)(const kr_rank *p, size_t c, size_t n, cons
         row.u = KR_NAME(v_load)(p->u + t * p->u_stride + c, n);
         row.real = p->d ? V_MUL(d, row.u) : V_ZERO();
         row.imaginary = V_ZERO();
-        KR_UNROLL
-        for (size_t r = 0; r < rank; r++)
+        row.next[0] = row.next[1] = V_ZERO();
+        for (size_t r = 2; r < rank; r++)
             row.next[r] = V_ZERO();
         for (; i + KR_RANK_STATES <= p->states; i += KR_RANK_STATES)
             KR_NAME(rank_states)(w + i * numbers, x + 32 * i, &row, KR_RANK_STATES, rank, precise);
         for (; i < p->states; i++)
             KR_NAME(rank_states)(w + i * numbers, x + 32 * i, &row, 1, rank, precise);
-        KR_UNROLL
-        for (size_t r = 0; r < rank; r++)
+        row.sums[0] = row.next[0];
+        row.sums[1] = row.next[1];
+        for (size_t r = 2; r < rank; r++)
             row.sums[r] = row.next[r];
         if (p->y)
             KR_NAME(v_store)(p->y + t * p->y_stride + c, V_ADD(row.real, row.imaginary), n);

@@ -57,8 +57,8 @@ static krait_status s4_transform(kr_loading *loading, const char *name, int fall
 static krait_status s4_mode(kr_loading *loading, s4_stack *s)
 {
     static const char *const modes[] = { "diag", "dplr", "nplr", NULL }, *const diagonal[] = { "diag", NULL };
-    int          only_diagonal = kr_json_is(kr_json_get(loading->config, "model_type"), "s4d"), mode;
-    krait_status status = kr_field_choice(loading, loading->config, "mode", only_diagonal ? diagonal : modes, only_diagonal ? 0 : 1, &mode);
+    int          only = kr_json_is(kr_json_get(loading->config, "model_type"), "s4d"), mode;
+    krait_status status = kr_field_choice(loading, loading->config, "mode", only ? diagonal : modes, only ? 0 : 1, &mode);
 
     s->diagonal = mode == 0;
     return status;
