@@ -164,7 +164,7 @@ static void s4d_weights(const kr_layer *layer, kr_wants *wants)
         wants->list[wants->count - 1].optional = p->form == S4D_FULL;
     }
     kr_want_table(wants, "D", KR_AT(s4d, d), p->heads, width);
-    wants->list[wants->count - 1].optional = 1;
+    wants->list[wants->count - 1].optional = p->form == S4D_FULL || p->form == S4D_DSS;
     if (p->bidirectional)
         return;
     kr_want_pairs(wants, "initial_state", KR_AT(s4d, initial), width, p->states);

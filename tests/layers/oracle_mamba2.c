@@ -160,8 +160,12 @@ void mamba2_run(const layer *l, const oracle_rows *in, number *out)
     m.y = room(in->count * m.inner);
     mamba2_mix(l, &m, in);
     for (size_t t = 0; t < in->count; t++) {
-        for (size_t c = 0; c < m.inner; c++)
-            m.y[t * m.inner + c] = mamba2_at(l, &m, t, c);
+        for (size_t c = 0; c < m.inner; c++) {
+            number y = m.y[t * m.inner + c] = mamba2_at(l, &m, t, c);
+
+            if (in->peak)               /* the norm's squares must be floats, too */
+                *in->peak = isnan(y.v) ? INFINITY : fmax(*in->peak, sqrt(fabs(y.v)));
+        }
         mamba2_gate(l, &m, m.zxbcdt + t * m.wide, m.y + t * m.inner);
     }
     product(get_weight(l, "out_proj.weight"), get_weight(l, "out_proj.bias"), m.y, m.inner, out, in->count);
