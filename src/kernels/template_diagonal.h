@@ -20,17 +20,24 @@ KR_INLINE KR_NAME(complex_states) KR_NAME(load_states)(const float *from, const 
     return s;
 }
 
-/* h = a h + x for each; what becomes too small is +0: looked for in all of them together, unless they are fading. */
+/*
+ * y of the states as they are, unless it is NULL; then h = a h + x for each.  Side by side: the chain of y is long, and a
+ * CPU that looks only so far ahead would wait for it.  What becomes too small is +0: looked for in all states together,
+ * unless they are fading.
+ */
 KR_INLINE void KR_NAME(rotate_states)(KR_NAME(complex_states) *h, const KR_NAME(complex_states) *a,
-                                      const KR_NAME(complex_states) *low, V x, const size_t count,
-                                      const int precise, const kr_liveliness alive)
+                                      const KR_NAME(complex_states) *low, const KR_NAME(complex_states) *read, V *y,
+                                      V x, const size_t count, const int precise, const kr_liveliness alive)
 {
-    V least = V_MOST(), tiny = V_SET(KR_TINY);
+    const size_t second = count > 4;        /* a chain of its own, where that is long */
+    V            least[2] = { V_MOST(), V_MOST() }, tiny = V_SET(KR_TINY);
 
     KR_UNROLL
     for (size_t i = 0; i < count; i++) {
         V re = h->re[i], im = h->im[i], real = x, imaginary;
 
+        if (y)
+            *y = V_FMA(read->im[i], im, V_FMA(read->re[i], re, *y));
         if (precise) {
             real = V_FMA(low->re[i], re, V_FNMA(low->im[i], im, x));
             imaginary = V_FMA(a->im[i], re, V_FMA(low->re[i], im, V_FMA(low->im[i], re, V_ZERO())));
@@ -39,12 +46,18 @@ KR_INLINE void KR_NAME(rotate_states)(KR_NAME(complex_states) *h, const KR_NAME(
         }
         h->re[i] = V_FMA(a->re[i], re, V_FNMA(a->im[i], im, real));
         h->im[i] = V_FMA(a->re[i], im, imaginary);
+        if (alive == KR_STILL) {
+            h->re[i] = re;
+            h->im[i] = im;
+        }
         if (alive == KR_LIVELY) {
-            least = V_LEAST(least, h->re[i]);
-            least = V_LEAST(least, h->im[i]);
+            least[0] = V_LEAST(least[0], h->re[i]);
+            least[second] = V_LEAST(least[second], h->im[i]);
         }
     }
-    if (alive == KR_FADING || V_BELOW(least, tiny))
+    if (second)
+        least[0] = V_LEAST(least[0], least[1]);
+    if (alive == KR_FADING || V_BELOW(least[0], tiny))
         KR_UNROLL
         for (size_t i = 0; i < count; i++) {
             h->re[i] = V_FLUSH(h->re[i], tiny);
@@ -72,6 +85,13 @@ KR_INLINE kr_liveliness KR_NAME(liveliness)(const kr_diagonal *p, const float *m
     return any ? KR_FADING : KR_STILL;
 }
 
+/* y of a row before its states from 'from' on. */
+KR_INLINE V KR_NAME(diagonal_begin)(const kr_diagonal *p, size_t t, size_t c, const size_t n, size_t from, V d)
+{
+    return from ? KR_NAME(v_load)(p->y + t * p->y_stride + c, n)
+                : V_MUL(d, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
+}
+
 /* Over all rows; y, unless it is not wanted, carries the sum over the states before 'from' and is given theirs. */
 KR_INLINE void KR_NAME(rotate_rows)(const kr_diagonal *p, float *memory, size_t c, const size_t n, size_t from,
                                     const size_t count, const int precise, const int reads,
@@ -85,20 +105,24 @@ KR_INLINE void KR_NAME(rotate_rows)(const kr_diagonal *p, float *memory, size_t 
     KR_NAME(complex_states) read = KR_NAME(load_states)(p->c + 2 * at + c % 16, 32, count);
     V                       d = KR_NAME(v_load)(p->d + c, n);
 
-    for (size_t t = 0; t < p->rows; t++) {
-        V x = KR_NAME(v_load)(p->x + t * p->x_stride + c, n);
+    if (alive != KR_STILL)
+        KR_NAME(rotate_states)(&h, &a, &low, NULL, NULL, KR_NAME(v_load)(p->x + c, n), count, precise, alive);
+    for (size_t t = 1; t < p->rows; t++) {
+        V x = KR_NAME(v_load)(p->x + t * p->x_stride + c, n), y;
 
-        if (alive != KR_STILL)
-            KR_NAME(rotate_states)(&h, &a, &low, x, count, precise, alive);
-        if (reads) {
-            float *to = p->y + t * p->y_stride + c;
-            V      y = from ? KR_NAME(v_load)(to, n) : V_MUL(d, x);
+        if (reads)
+            y = KR_NAME(diagonal_begin)(p, t - 1, c, n, from, d);
+        KR_NAME(rotate_states)(&h, &a, &low, &read, reads ? &y : NULL, x, count, precise, alive);
+        if (reads)
+            KR_NAME(v_store)(p->y + (t - 1) * p->y_stride + c, y, n);
+    }
+    if (reads) {
+        V y = KR_NAME(diagonal_begin)(p, p->rows - 1, c, n, from, d);
 
-            KR_UNROLL
-            for (size_t i = 0; i < count; i++)
-                y = V_FMA(read.im[i], h.im[i], V_FMA(read.re[i], h.re[i], y));
-            KR_NAME(v_store)(to, y, n);
-        }
+        KR_UNROLL
+        for (size_t i = 0; i < count; i++)
+            y = V_FMA(read.im[i], h.im[i], V_FMA(read.re[i], h.re[i], y));
+        KR_NAME(v_store)(p->y + (p->rows - 1) * p->y_stride + c, y, n);
     }
     KR_UNROLL
     for (size_t i = 0; i < count; i++) {
