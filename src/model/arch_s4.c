@@ -1,13 +1,14 @@
 /*
  * arch_s4.c - stacks of S4 blocks: config.json of model_type "s4" (mode 'dplr' or 'nplr') and "s4d" (mode 'diag'),
- * and the names that example.py of state-spaces/s4 gives a classifier's tensors.
+ * and the names that example.py of state-spaces/s4 gives a classifier's tensors; "dss": the same of ag1988/dss's DSS.
  *
  *     x = encoder(x)
  *     x = x + GLU(W GELU(s4(norm(x))) + b)        n_layers times; without prenorm norm(x + ...)
  *     y = decoder(mean over time of norm(x))      'norm' only with final_norm
  *
  * What the blocks themselves may vary (models/s4/s4.py, S4Block's and its kernels' arguments) stands in the
- * same object; what is absent has that code's default.  What C is stored for, l_kernel, is a tensor.
+ * same object; what is absent has that code's default.  What C is stored for, l_kernel, is a tensor.  DSS (its
+ * standalone/dss.py) has no GLU but with postact 'glu'; its d_state are all states, none a conjugate.
  */
 #include <string.h>
 
@@ -17,19 +18,21 @@
 static const char *const s4_used[] = {
     "model_type", "d_input", "d_model", "d_state", "n_layers", "n_classes", "norm", "prenorm", "final_norm",
     "pooling", "mode", "disc", "channels", "n_ssm", "real_transform", "imag_transform", "dt_transform", "dt_tie",
-    "dt_fast", "rate", "bandlimit", "bidirectional", "is_real", "swap_channels", "final_act", "activation", "rank", NULL
+    "dt_fast", "rate", "bandlimit", "bidirectional", "is_real", "swap_channels", "final_act", "activation", "rank",
+    "version", "sep_dt_re_im", "postact", "hyper_act", "l_max", NULL
 };
 
 /* What only training or the saving program look at. */
 static const char *const s4_harmless[] = {
     "source", "sample_rate", "test_accuracy", "dropout", "tie_dropout", "lr", "wd", "dt_min", "dt_max", "init",
-    "l_max", "transposed", "architectures", "torch_dtype", "dtype", NULL
+    "transposed", "architectures", "torch_dtype", "dtype", NULL
 };
 
 typedef struct s4_stack {
     size_t inputs, width, states, layers, classes, channels, copies, rank;
     int    diagonal;
-    uint64_t length;            /* l_kernel */
+    int    dss, version, two_steps, glu;
+    uint64_t length;            /* l_kernel; DSS: that softmax was trained with, or 0 */
     int    batch, prenorm, final_norm, tied, fast, bilinear, bidirectional;
     int    real, imag, step, pooling;
     double rate, bandlimit;
@@ -42,6 +45,8 @@ static const char *const s4_norms[] = { "layer", "batch", NULL };
 static const char *const s4_pools[] = { "mean", "last", NULL };
 static const char *const s4_discs[] = { "zoh", "bilinear", NULL };
 static const char *const s4_ends[] = { "glu", NULL };
+static const char *const s4_versions[] = { "softmax", "exp", "exp-re-im", "exp-no-scale", "exp-re-im-no-scale", "clip",
+                                           "clip-no-scale", NULL };
 
 /* null is what Python calls None: no function. */
 static krait_status s4_transform(kr_loading *loading, const char *name, int fallback, int *transform)
@@ -61,7 +66,30 @@ static krait_status s4_mode(kr_loading *loading, s4_stack *s)
     krait_status status = kr_field_choice(loading, loading->config, "mode", only ? diagonal : modes, only ? 0 : 1, &mode);
 
     s->diagonal = mode == 0;
+    s->glu = 1;
     return status;
+}
+
+/* What DSS has of its own; l_max is the length of all that its softmax has seen. */
+static krait_status s4_dss(kr_loading *loading, s4_stack *s)
+{
+    const kr_json *c = loading->config, *hyper = kr_json_get(c, "hyper_act"), *end = kr_json_get(c, "postact");
+    size_t         length = 0;
+    krait_status   status;
+
+    s->dss = s->diagonal = 1;
+    if ((status = kr_field_choice(loading, c, "version", s4_versions, 0, &s->version)) != KRAIT_OK ||
+        (status = kr_field_switch(loading, c, "sep_dt_re_im", 1, &s->two_steps)) != KRAIT_OK ||
+        (status = kr_field_count(loading, c, "l_max", 1, 1 << 30, s->version == 0 ? -1 : 1, &length)) != KRAIT_OK)
+        return status;
+    if (hyper && hyper->kind != KR_JSON_NULL)
+        return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'hyper_act' is not built", loading->what);
+    s->glu = end && end->kind != KR_JSON_NULL;
+    if (s->glu && (status = kr_field_choice(loading, c, "postact", s4_ends, 0, &s->glu)) != KRAIT_OK)
+        return status;
+    s->glu = end && end->kind != KR_JSON_NULL;
+    s->length = s->version == 0 ? length : 0;
+    return KRAIT_OK;
 }
 
 static krait_status s4_refuse(kr_loading *loading)
@@ -96,10 +124,10 @@ static krait_status s4_sizes(kr_loading *loading, s4_stack *s)
         (status = kr_field_number(loading, c, "rate", 1e-9, 1e9, 1, &s->rate)) != KRAIT_OK ||
         (status = kr_field_number(loading, c, "bandlimit", 0, 1e9, 0, &s->bandlimit)) != KRAIT_OK)
         return status;
-    if (state % 2 != 0)
+    if (state % 2 != 0 && !s->dss)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT, "%.100s: 'd_state' must be even: half of it is kept",
                        loading->what);
-    s->states = state / 2;
+    s->states = s->dss ? state : state / 2;
     return KRAIT_OK;
 }
 
@@ -195,8 +223,25 @@ static void s4_write_norm(kr_writer *w, const s4_stack *s, const char *name, con
     kr_write(w, "}}}");
 }
 
+static void s4_write_dss(kr_writer *w, const s4_stack *s)
+{
+    kr_write(w, "{\"s4d\":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"form\":\"dss\",\"states\":");
+    kr_write_unsigned(w, s->states);
+    kr_write(w, ",\"channels\":");
+    kr_write_unsigned(w, s->channels);
+    kr_write(w, ",\"version\":\"");
+    kr_write(w, s4_versions[s->version]);
+    kr_write(w, s->two_steps ? "\",\"sep_dt_re_im\":true,\"length\":" : "\",\"sep_dt_re_im\":false,\"length\":");
+    kr_write_unsigned(w, s->length);
+    kr_write(w, s->bidirectional ? ",\"bidirectional\":true}}" : "}}");
+}
+
 static void s4_write_kernel(kr_writer *w, const s4_stack *s)
 {
+    if (s->dss) {
+        s4_write_dss(w, s);
+        return;
+    }
     kr_write(w, s->diagonal ? "{\"s4d\"" : "{\"s4\"");
     kr_write(w, ":{\"name\":\"layer\",\"path\":\"layers.{i}.layer\",\"states\":");
     kr_write_unsigned(w, s->states);
@@ -240,9 +285,10 @@ static void s4_write_block(kr_writer *w, const s4_stack *s)
     }
     s4_write_kernel(w, s);
     kr_write(w, ",{\"activation\":{\"kind\":\"gelu\"}},");
-    kr_write(w, "{\"linear\":{\"name\":\"output_linear.0\",\"path\":\"layers.{i}.output_linear.0\",\"width\":");
-    kr_write_unsigned(w, 2 * s->width);
-    kr_write(w, "}},{\"glu\":{}}]}}");
+    kr_write(w, s->glu ? "{\"linear\":{\"name\":\"output_linear.0\",\"path\":\"layers.{i}.output_linear.0\",\"width\":"
+                       : "{\"linear\":{\"name\":\"output_linear\",\"path\":\"layers.{i}.output_linear\",\"width\":");
+    kr_write_unsigned(w, (s->glu ? 2 : 1) * s->width);
+    kr_write(w, s->glu ? "}},{\"glu\":{}}]}}" : "}}]}}");
 }
 
 static void s4_write_tree(kr_writer *w, const s4_stack *s)
@@ -288,10 +334,26 @@ static krait_status s4_from_config(kr_loading *loading, kr_writer *description)
     return KRAIT_OK;
 }
 
-extern const kr_arch kr_arch_s4, kr_arch_s4d;
+static krait_status s4_from_dss(kr_loading *loading, kr_writer *description)
+{
+    s4_stack     s = { 0 };
+    krait_status status;
+
+    if ((status = s4_dss(loading, &s)) != KRAIT_OK || (status = s4_refuse(loading)) != KRAIT_OK ||
+        (status = s4_sizes(loading, &s)) != KRAIT_OK || (status = s4_choices(loading, &s)) != KRAIT_OK)
+        return status;
+    kr_field_warn_rest(loading, s4_used, s4_harmless);
+    s4_write_tree(description, &s);
+    return KRAIT_OK;
+}
+
+extern const kr_arch kr_arch_s4, kr_arch_s4d, kr_arch_dss;
 const kr_arch kr_arch_s4 = {
     "s4", NULL, s4_from_config, NULL, NULL, NULL,
 };
 const kr_arch kr_arch_s4d = {
     "s4d", NULL, s4_from_config, NULL, NULL, NULL,
+};
+const kr_arch kr_arch_dss = {
+    "dss", NULL, s4_from_dss, NULL, NULL, NULL,
 };
