@@ -171,6 +171,25 @@ def s4(path, state, inputs, outputs, **options):
     return export(path, weights, {**config, **options}, inputs, outputs, **how)
 
 
+def dss(path, state, inputs, outputs, **options):
+    """The same stack with DSS layers of ag1988/dss, standalone/dss.py, named layers.i.layer (or dss_layers.i.layer).
+
+    Keywords: prenorm (False), pooling, and DSS's version ("softmax", which asks for the l_max it was trained with),
+    bidirectional.
+    """
+    how = checks(options)
+    weights = {re.sub(r"^dss_layers\.", "layers.", name): value for name, value in flat(state).items()
+               if not name.endswith("num_batches_tracked")}
+    layer = "layers.0.layer."
+    config = dict(model_type="dss", d_input=shape(weights, "encoder.weight", 1), d_model=shape(weights, "encoder.weight", 0),
+                  d_state=shape(weights, layer + "kernel.W", 2), n_layers=count(weights, r"layers\.(\d+)\."),
+                  n_classes=shape(weights, "decoder.weight", 0), channels=shape(weights, layer + "D", 0),
+                  norm="batch" if "norms.0.running_mean" in weights else "layer", prenorm=False,
+                  final_norm="norm.weight" in weights, sep_dt_re_im=weights[layer + "kernel.log_dt"].ndim > 1,
+                  postact="glu" if "layers.0.output_linear.0.weight" in weights else None)
+    return export(path, weights, {**config, **options}, inputs, outputs, **how)
+
+
 def s4d_tree(weights, layers, prenorm=False, pooling="mean"):
     """The same model with layers of models/s4/s4d.py, which have other tensors."""
     norm = {"layer_norm": {"name": "norm", "path": "norms.{i}"}}
