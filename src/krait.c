@@ -1,45 +1,13 @@
 /*
- * krait.c - every public function: check the arguments, set the floating-point environment,
- * call inward.
+ * krait.c - the public functions of versions, models and files: check arguments, call inward.  States and runs are in
+ * krait_state.c, text in krait_text.c.
  */
-#include "krait.h"
-
-#include <string.h>
+#include "call.h"
 
 #include "core/fpenv.h"
-#include "core/hash.h"
 #include "kernels/selftest.h"
 #include "model/convert.h"
 #include "model/run.h"
-#include "text/sample.h"
-#include "text/tokenizer.h"
-
-/*
- * A caller's struct of 'size' bytes (the first field) over defaults of zero.  One from a newer
- * header is taken if what this library does not know is zero.
- */
-static krait_status options_copy(void *ours, size_t known, const void *theirs)
-{
-    size_t size;
-
-    memset(ours, 0, known);
-    if (!theirs)
-        return KRAIT_OK;
-    memcpy(&size, theirs, sizeof size);
-    if (size < sizeof size)
-        return KRAIT_ERR_ARGUMENT;
-    for (size_t i = known; i < size; i++)
-        if (((const unsigned char *)theirs)[i])
-            return KRAIT_ERR_ARGUMENT;
-    memcpy(ours, theirs, size < known ? size : known);
-    return KRAIT_OK;
-}
-
-static void message_clear(krait_message *message)
-{
-    if (message)
-        message->text[0] = '\0';
-}
 
 /* ---- version -------------------------------------------------------------------------------------- */
 
@@ -97,7 +65,7 @@ static krait_status open_options(krait_open_options *ours, const krait_open_opti
 {
     const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN;
 
-    if (options_copy(ours, sizeof *ours, theirs) != KRAIT_OK)
+    if (kr_call_options(ours, sizeof *ours, theirs) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: size, or fields this library does not know");
     if (ours->flags & KRAIT_OPEN_FAST)
         return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "options: KRAIT_OPEN_FAST is not built yet");
@@ -131,7 +99,7 @@ krait_status krait_model_open(krait_model **model, const char *path, const krait
     krait_open_options ours;
     krait_status       status;
 
-    message_clear(message);
+    kr_call_clear(message);
     if (!model)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "model is NULL");
     *model = NULL;
@@ -150,7 +118,7 @@ krait_status krait_model_open_memory(krait_model **model, const void *bytes, siz
     krait_open_options ours;
     krait_status       status;
 
-    message_clear(message);
+    kr_call_clear(message);
     if (!model)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "model is NULL");
     *model = NULL;
@@ -171,7 +139,7 @@ krait_status krait_model_create(krait_model **model, const char *description, co
     krait_open_options ours;
     krait_status       status;
 
-    message_clear(message);
+    kr_call_clear(message);
     if (!model)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "model is NULL");
     *model = NULL;
@@ -276,509 +244,6 @@ krait_status krait_model_hash(const krait_model *model, uint64_t *hash)
     return KRAIT_OK;
 }
 
-/* ---- state ------------------------------------------------------------------------------------------- */
-
-static krait_status state_header(const krait_model *model, const krait_state_options *options,
-                                 krait_state *header)
-{
-    krait_state_options ours;
-
-    if (!model || options_copy(&ours, sizeof ours, options) != KRAIT_OK)
-        return KRAIT_ERR_ARGUMENT;
-    return kr_state_layout(model, &ours, header);
-}
-
-krait_status krait_state_bytes(const krait_model *model, const krait_state_options *options, size_t *bytes)
-{
-    krait_state  header;
-    krait_status status;
-
-    if (!bytes)
-        return KRAIT_ERR_ARGUMENT;
-    *bytes = 0;
-    if ((status = state_header(model, options, &header)) == KRAIT_OK)
-        *bytes = (size_t)header.bytes;
-    return status;
-}
-
-krait_status krait_state_place(krait_state **state, const krait_model *model,
-                               const krait_state_options *options, void *memory, size_t bytes)
-{
-    krait_state  header;
-    krait_status status;
-
-    if (!state)
-        return KRAIT_ERR_ARGUMENT;
-    *state = NULL;
-    if (!memory)
-        return KRAIT_ERR_ARGUMENT;
-    if ((status = state_header(model, options, &header)) != KRAIT_OK)
-        return status;
-    if ((uintptr_t)memory % KRAIT_STATE_ALIGNMENT)
-        return KRAIT_ERR_ALIGNMENT;
-    if (bytes < header.bytes)
-        return KRAIT_ERR_SPACE;
-    *state = memory;
-    kr_state_start(model, *state, &header);
-    return KRAIT_OK;
-}
-
-krait_status krait_state_adopt(krait_state **state, const krait_model *model, void *memory, size_t bytes)
-{
-    krait_state         header;
-    krait_state_options options = { sizeof options, 0, 0, 0, 0, 0, 0 };
-    krait_status        status;
-
-    if (!state)
-        return KRAIT_ERR_ARGUMENT;
-    *state = NULL;
-    if (!model || !memory)
-        return KRAIT_ERR_ARGUMENT;
-    if ((uintptr_t)memory % KRAIT_STATE_ALIGNMENT)
-        return KRAIT_ERR_ALIGNMENT;
-    if (bytes < sizeof header)
-        return KRAIT_ERR_SPACE;
-    memcpy(&header, memory, sizeof header);
-    if ((status = kr_state_check(model, &header)) != KRAIT_OK)
-        return status;
-    options.lanes = header.lanes;
-    options.chunk = header.chunk;
-    options.tasks = header.tasks;
-    options.context = header.context;
-    options.max_steps = header.max_steps;
-    if ((status = kr_state_layout(model, &options, &header)) != KRAIT_OK)
-        return status;
-    if (memcmp(&header, memory, sizeof header) != 0)
-        return KRAIT_ERR_ARGUMENT;
-    if (bytes < header.bytes)
-        return KRAIT_ERR_SPACE;
-    *state = memory;
-    return KRAIT_OK;
-}
-
-krait_status krait_state_create(krait_state **state, const krait_model *model,
-                                const krait_state_options *options, const krait_allocator *allocator)
-{
-    krait_state  header;
-    kr_memory    memory;
-    void        *block;
-    krait_status status;
-
-    if (!state)
-        return KRAIT_ERR_ARGUMENT;
-    *state = NULL;
-    if (allocator && (!allocator->allocate || !allocator->release))
-        return KRAIT_ERR_ARGUMENT;
-    if ((status = state_header(model, options, &header)) != KRAIT_OK)
-        return status;
-    kr_memory_start(&memory, allocator, 0);
-    block = kr_memory_take(&memory, (size_t)header.bytes, KRAIT_STATE_ALIGNMENT);
-    if (!block)
-        return KRAIT_ERR_MEMORY;
-    *state = block;
-    kr_state_start(model, *state, &header);
-    return KRAIT_OK;
-}
-
-void krait_state_destroy(krait_state *state, const krait_allocator *allocator)
-{
-    kr_memory memory;
-
-    kr_memory_start(&memory, allocator, 0);
-    if (state)
-        memory.allocator.release(memory.allocator.user, state, (size_t)state->bytes, KRAIT_STATE_ALIGNMENT);
-}
-
-void *krait_state_data(krait_state *state, size_t *bytes)
-{
-    if (bytes)
-        *bytes = state ? (size_t)state->data_bytes : 0;
-    return state ? (unsigned char *)state + state->data : NULL;
-}
-
-/* A lane or all of them: the first and how many. */
-typedef struct lane_range { size_t first, count; } lane_range;
-
-static krait_status lanes_of(const krait_model *model, const krait_state *state, int32_t lane,
-                             lane_range *range)
-{
-    krait_status status;
-
-    if (!model || !state)
-        return KRAIT_ERR_ARGUMENT;
-    if ((status = kr_state_check(model, state)) != KRAIT_OK)
-        return status;
-    if (lane < KRAIT_ALL_LANES || (lane >= 0 && (uint32_t)lane >= state->lanes))
-        return KRAIT_ERR_ARGUMENT;
-    *range = lane == KRAIT_ALL_LANES ? (lane_range){ 0, state->lanes } : (lane_range){ (size_t)lane, 1 };
-    return KRAIT_OK;
-}
-
-krait_status krait_state_reset(const krait_model *model, krait_state *state, int32_t lane)
-{
-    lane_range   range;
-    krait_status status = lanes_of(model, state, lane, &range);
-
-    if (status == KRAIT_OK)
-        kr_state_begin(model, state, range.first, range.count);
-    return status;
-}
-
-krait_status krait_state_copy(const krait_model *model, krait_state *to, int32_t to_lane,
-                              const krait_state *from, int32_t from_lane)
-{
-    lane_range   target, source;
-    krait_status status;
-
-    if ((status = lanes_of(model, to, to_lane, &target)) != KRAIT_OK ||
-        (status = lanes_of(model, from, from_lane, &source)) != KRAIT_OK)
-        return status;
-    if ((to_lane == KRAIT_ALL_LANES) != (from_lane == KRAIT_ALL_LANES) || target.count != source.count)
-        return KRAIT_ERR_ARGUMENT;
-    memmove(kr_state_lane(model, to, target.first), kr_state_lane(model, from, source.first),
-            target.count * model->lane_bytes);
-    return KRAIT_OK;
-}
-
-krait_status krait_state_hash(const krait_model *model, const krait_state *state, int32_t lane, uint64_t *hash)
-{
-    lane_range   range;
-    krait_status status;
-
-    if (!hash)
-        return KRAIT_ERR_ARGUMENT;
-    if ((status = lanes_of(model, state, lane, &range)) != KRAIT_OK)
-        return status;
-    *hash = kr_hash_word(KR_HASH_START, range.count);
-    for (size_t i = 0; i < range.count; i++)
-        *hash = kr_state_hash_lane(model, state, range.first + i, *hash);
-    return KRAIT_OK;
-}
-
-krait_status krait_state_save(const krait_model *model, const krait_state *state, int32_t lane, void *buffer,
-                              size_t capacity, size_t *bytes)
-{
-    lane_range   range;
-    krait_status status;
-
-    if (!bytes)
-        return KRAIT_ERR_ARGUMENT;
-    *bytes = 0;
-    if ((status = lanes_of(model, state, lane, &range)) != KRAIT_OK)
-        return status;
-    *bytes = kr_saved_bytes(model, range.count);
-    if (*bytes == 0)
-        return KRAIT_ERR_ARGUMENT;
-    if (!buffer)
-        return KRAIT_OK;
-    if (capacity < *bytes)
-        return KRAIT_ERR_SPACE;
-    kr_saved_write(model, state, range.first, range.count, buffer);
-    return KRAIT_OK;
-}
-
-krait_status krait_state_load(const krait_model *model, krait_state *state, int32_t lane, const void *buffer,
-                              size_t bytes, krait_message *message)
-{
-    lane_range   range;
-    krait_status status;
-
-    message_clear(message);
-    if (!buffer)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "buffer is NULL");
-    if ((status = lanes_of(model, state, lane, &range)) != KRAIT_OK)
-        return kr_fail(message, status, "model, state or lane: %s", krait_status_text(status));
-    return kr_saved_read(model, state, range.first, range.count, buffer, bytes, message);
-}
-
-/* ---- parts ------------------------------------------------------------------------------------------ */
-
-krait_status krait_part_info(const krait_model *model, size_t index, krait_part *part)
-{
-    krait_part ours = { sizeof ours, NULL, { 0 }, 0, 0 };
-    size_t     size;
-
-    if (!model || !part || index >= model->n_parts)
-        return KRAIT_ERR_ARGUMENT;
-    memcpy(&size, part, sizeof size);
-    if (size < sizeof size)
-        return KRAIT_ERR_ARGUMENT;
-    ours.size = size;
-    ours.name = model->parts[index].name;
-    if (model->parts[index].cells > 1)
-        ours.shape[ours.dimensions++] = model->parts[index].cells;
-    ours.shape[ours.dimensions++] = model->parts[index].part.shape[0];
-    ours.shape[ours.dimensions++] = model->parts[index].part.shape[1];
-    memcpy(part, &ours, size < sizeof ours ? size : sizeof ours);
-    return KRAIT_OK;
-}
-
-static krait_status part_check(const krait_model *model, const krait_state *state, size_t index, int32_t lane,
-                               const float *values, size_t count)
-{
-    lane_range   range;
-    krait_status status = lanes_of(model, state, lane, &range);
-
-    if (status != KRAIT_OK)
-        return status;
-    if (lane == KRAIT_ALL_LANES || index >= model->n_parts || !values || count != model->parts[index].count)
-        return KRAIT_ERR_ARGUMENT;
-    return KRAIT_OK;
-}
-
-krait_status krait_part_read(const krait_model *model, const krait_state *state, size_t index, int32_t lane,
-                             float *values, size_t count)
-{
-    krait_status status = part_check(model, state, index, lane, values, count);
-
-    if (status == KRAIT_OK)
-        kr_state_read_part(model, state, &model->parts[index], (size_t)lane, values);
-    return status;
-}
-
-krait_status krait_part_write(const krait_model *model, krait_state *state, size_t index, int32_t lane,
-                              const float *values, size_t count)
-{
-    krait_status status = part_check(model, state, index, lane, values, count);
-
-    if (status == KRAIT_OK)
-        kr_state_write_part(model, state, &model->parts[index], (size_t)lane, values);
-    return status;
-}
-
-/* ---- run --------------------------------------------------------------------------------------------- */
-
-static krait_status run_rows_of(const krait_model *model, krait_state *state, const krait_input *input,
-                                krait_output *output, krait_message *message)
-{
-    kr_fpenv     host;
-    krait_status status;
-
-    if ((status = kr_state_check(model, state)) != KRAIT_OK)
-        return kr_fail(message, status, "state: %s", krait_status_text(status));
-    host = kr_fpenv_enter();
-    status = kr_run(model, state, input, output, message);
-    kr_fpenv_leave(host);
-    return status;
-}
-
-krait_status krait_run(const krait_model *model, krait_state *state, const krait_input *input,
-                       krait_output *output, krait_message *message)
-{
-    krait_input  rows;
-    krait_output to;
-    krait_status status;
-
-    message_clear(message);
-    if (!output || options_copy(&to, sizeof to, output) != KRAIT_OK)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT,
-                       "output is NULL, or its size or fields are not known to this library");
-    to.steps_done = to.stride = 0;
-    if (!model || !state || !input)
-        status = kr_fail(message, KRAIT_ERR_ARGUMENT, "model, state or input is NULL");
-    else if (options_copy(&rows, sizeof rows, input) != KRAIT_OK)
-        status = kr_fail(message, KRAIT_ERR_ARGUMENT, "input: size, or fields this library does not know");
-    else
-        status = run_rows_of(model, state, &rows, &to, message);
-    memcpy(output, &to, to.size < sizeof to ? to.size : sizeof to);
-    return status;
-}
-
-static krait_status step_rows(const krait_model *model, krait_state *state, const int32_t *tokens,
-                              const float *features, float *out)
-{
-    krait_input  input = { .steps = 1, .tokens = tokens, .features = features };
-    krait_output output = { .rows = out, .capacity = SIZE_MAX, .which = out ? KRAIT_ROWS_ALL : KRAIT_ROWS_NONE };
-
-    if (!model || !state || (!tokens && !features))
-        return KRAIT_ERR_ARGUMENT;
-    if (model->whole)
-        return KRAIT_ERR_CANNOT_STEP;
-    return run_rows_of(model, state, &input, &output, NULL);
-}
-
-krait_status krait_step(const krait_model *model, krait_state *state, const float *features, float *out)
-{
-    return step_rows(model, state, NULL, features, out);
-}
-
-krait_status krait_step_tokens(const krait_model *model, krait_state *state, const int32_t *tokens, float *out)
-{
-    return step_rows(model, state, tokens, NULL, out);
-}
-
-/* ---- text -------------------------------------------------------------------------------------------- */
-
-static krait_status tokenizer_options(krait_tokenizer_options *ours, const krait_tokenizer_options *theirs,
-                                      krait_message *message)
-{
-    if (options_copy(ours, sizeof *ours, theirs) != KRAIT_OK)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: size, or fields this library does not know");
-    if (ours->allocator && (!ours->allocator->allocate || !ours->allocator->release))
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: the allocator lacks a function");
-    return KRAIT_OK;
-}
-
-/* Of a path, or with path NULL of bytes. */
-static krait_status tokenizer_open(krait_tokenizer **tokenizer, const char *path, const void *bytes, size_t count,
-                                   const krait_tokenizer_options *options, krait_message *message)
-{
-    krait_tokenizer_options ours;
-    krait_status            status = tokenizer_options(&ours, options, message);
-    kr_fpenv                host;
-
-    if (status != KRAIT_OK)
-        return status;
-    host = kr_fpenv_enter();
-    status = kr_tokenizer_open(tokenizer, path, bytes, count, &ours, message);
-    kr_fpenv_leave(host);
-    return status;
-}
-
-krait_status krait_tokenizer_open(krait_tokenizer **tokenizer, const char *path,
-                                  const krait_tokenizer_options *options, krait_message *message)
-{
-    message_clear(message);
-    if (!tokenizer)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "tokenizer is NULL");
-    *tokenizer = NULL;
-    if (!path)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "path is NULL");
-    return tokenizer_open(tokenizer, path, NULL, 0, options, message);
-}
-
-krait_status krait_tokenizer_open_memory(krait_tokenizer **tokenizer, const void *bytes, size_t count,
-                                         const krait_tokenizer_options *options, krait_message *message)
-{
-    message_clear(message);
-    if (!tokenizer)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "tokenizer is NULL");
-    *tokenizer = NULL;
-    if (!bytes && count)
-        return kr_fail(message, KRAIT_ERR_ARGUMENT, "bytes is NULL");
-    return tokenizer_open(tokenizer, NULL, bytes, count, options, message);
-}
-
-void krait_tokenizer_close(krait_tokenizer *tokenizer)
-{
-    if (tokenizer)
-        kr_tokenizer_free(tokenizer);
-}
-
-const krait_tokenizer *krait_model_tokenizer(const krait_model *model)
-{
-    return !model ? NULL : model->bytes ? kr_tokenizer_of_bytes() : model->tokenizer;
-}
-
-krait_status krait_tokenizer_get(const krait_tokenizer *tokenizer, int32_t key, int64_t *value)
-{
-    if (!tokenizer || !value)
-        return KRAIT_ERR_ARGUMENT;
-    *value = 0;
-    switch (key) {
-    case KRAIT_TOKENIZER_COUNT:   *value = (int64_t)tokenizer->count; break;
-    case KRAIT_TOKENIZER_BEGIN:   *value = tokenizer->begin; break;
-    case KRAIT_TOKENIZER_END:     *value = tokenizer->end; break;
-    case KRAIT_TOKENIZER_UNKNOWN: *value = tokenizer->unknown; break;
-    case KRAIT_TOKENIZER_ENCODES: *value = !tokenizer->why; break;
-    default:                      return KRAIT_ERR_UNSUPPORTED;
-    }
-    return KRAIT_OK;
-}
-
-krait_status krait_tokenizer_encode(const krait_tokenizer *tokenizer, const char *text, size_t bytes, int32_t flags,
-                                    int32_t *tokens, size_t capacity, size_t *count)
-{
-    const int32_t known = KRAIT_TEXT_SPECIAL | KRAIT_TEXT_GOES_ON | KRAIT_TEXT_AROUND;
-
-    if (!tokenizer || (!text && bytes) || !count || (!tokens && capacity) || (flags & ~known))
-        return KRAIT_ERR_ARGUMENT;
-    return kr_tokenizer_encode(tokenizer, text ? text : "", bytes, flags, tokens, capacity, count);
-}
-
-krait_status krait_tokenizer_decode(const krait_tokenizer *tokenizer, const int32_t *tokens, size_t n, int32_t flags,
-                                    char *text, size_t capacity, size_t *count)
-{
-    if (!tokenizer || (!tokens && n) || !count || (!text && capacity) ||
-        (flags & ~(KRAIT_TEXT_SPECIAL | KRAIT_TEXT_GOES_ON)))
-        return KRAIT_ERR_ARGUMENT;
-    return kr_decode_all(tokenizer, tokens, n, flags, text, capacity, count);
-}
-
-krait_status krait_tokenizer_next(const krait_tokenizer *tokenizer, krait_decoder *decoder, int32_t token,
-                                  int32_t flags, char *text, size_t capacity, size_t *count)
-{
-    if (!tokenizer || !decoder || !count || (!text && capacity) ||
-        (flags & ~(KRAIT_TEXT_SPECIAL | KRAIT_TEXT_GOES_ON)))
-        return KRAIT_ERR_ARGUMENT;
-    return kr_decode_next(tokenizer, decoder, token, flags, text, capacity, count);
-}
-
-krait_status krait_tokenizer_token(const krait_tokenizer *tokenizer, int32_t token, krait_token_info *info)
-{
-    krait_token_info ours = { sizeof ours, NULL, 0, 0, 0 };
-    krait_status     status;
-    size_t           size;
-
-    if (!tokenizer || !info)
-        return KRAIT_ERR_ARGUMENT;
-    memcpy(&size, info, sizeof size);
-    if (size < sizeof size)
-        return KRAIT_ERR_ARGUMENT;
-    status = kr_tokenizer_token(tokenizer, token, &ours.bytes, &ours.count, &ours.flags);
-    if (status != KRAIT_OK)
-        return status;
-    ours.size = size;
-    memcpy(info, &ours, size < sizeof ours ? size : sizeof ours);
-    return KRAIT_OK;
-}
-
-krait_status krait_encode(const krait_model *model, const char *text, size_t bytes, int32_t flags,
-                          int32_t *tokens, size_t capacity, size_t *count)
-{
-    const krait_tokenizer *tokenizer = krait_model_tokenizer(model);
-
-    if (!model || !count)
-        return KRAIT_ERR_ARGUMENT;
-    *count = 0;
-    if (!tokenizer)
-        return (!text && bytes) || (!tokens && capacity) ? KRAIT_ERR_ARGUMENT : KRAIT_ERR_UNSUPPORTED;
-    return krait_tokenizer_encode(tokenizer, text, bytes, flags, tokens, capacity, count);
-}
-
-krait_status krait_token_bytes(const krait_model *model, int32_t token, const char **bytes, size_t *count)
-{
-    const krait_tokenizer *tokenizer = krait_model_tokenizer(model);
-    int32_t                flags;
-
-    if (!model || !bytes || !count)
-        return KRAIT_ERR_ARGUMENT;
-    *bytes = NULL;
-    *count = 0;
-    return tokenizer ? kr_tokenizer_token(tokenizer, token, bytes, count, &flags) : KRAIT_ERR_UNSUPPORTED;
-}
-
-void krait_rng_seed(krait_rng *rng, uint64_t seed)
-{
-    if (rng)
-        kr_rng_start(rng, seed);
-}
-
-krait_status krait_sample(float *logits, size_t count, const krait_sample_options *options, krait_rng *rng,
-                          int32_t *token)
-{
-    krait_sample_options ours;
-    kr_fpenv             host;
-    krait_status         status;
-
-    if (options_copy(&ours, sizeof ours, options) != KRAIT_OK)
-        return KRAIT_ERR_ARGUMENT;
-    host = kr_fpenv_enter();
-    status = kr_sample_token(logits, count, &ours, rng, token);
-    kr_fpenv_leave(host);
-    return status;
-}
-
 /* ---- files --------------------------------------------------------------------------------------------- */
 
 krait_status krait_convert(const char *from, const char *to, const krait_convert_options *options,
@@ -788,10 +253,10 @@ krait_status krait_convert(const char *from, const char *to, const krait_convert
     kr_fpenv              host;
     krait_status          status;
 
-    message_clear(message);
+    kr_call_clear(message);
     if (!from || !to)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "a path is NULL");
-    if (options_copy(&ours, sizeof ours, options) != KRAIT_OK || (ours.flags & ~KRAIT_OPEN_READ))
+    if (kr_call_options(&ours, sizeof ours, options) != KRAIT_OK || (ours.flags & ~KRAIT_OPEN_READ))
         return kr_fail(message, KRAIT_ERR_ARGUMENT,
                        "options: size, flags, or fields this library does not know");
     if (ours.type != KRAIT_F32 && ours.type != KRAIT_F16 && ours.type != KRAIT_BF16 && ours.type != KRAIT_Q8_0)
