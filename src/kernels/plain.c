@@ -5,9 +5,8 @@
  * vector tables are written apart from it, so that a slip is not in both.
  */
 #include "core/real.h"
-#include "kernels/kernels.h"
 #include "kernels/pack.h"
-#include "kernels/times.h"
+#include "kernels/plain.h"
 
 typedef float plain_weight(const kr_matrix *w, size_t output, size_t input);
 
@@ -205,97 +204,6 @@ static void plain_combine(float *decay, float *end, const float *before_decay, c
     }
 }
 
-static void plain_pace(const kr_pace *p)
-{
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t i = 0; i < p->heads; i++) {
-            float raw = p->raw[r * p->raw_stride + i], dt = kr_softplus(p->bias ? raw + p->bias[i] : raw);
-
-            dt = p->low > dt ? p->low : dt;
-            dt = p->high < dt ? p->high : dt;
-            p->dt[r * p->heads + i] = dt;
-            p->decay[r * p->heads + i] = kr_expf(dt * p->a[i]);
-        }
-}
-
-/* Row r of one channel, whose states are 'wide' apart: chains of 64 states from +0, added in order; then d x. */
-static float plain_head(const kr_heads *p, size_t r, size_t head, size_t channel, float *h, size_t wide)
-{
-    const float *b = p->b + r * p->bc_stride, *c = p->c + r * p->bc_stride;
-    size_t       at = head * p->width + channel;
-    float        decay = p->decay[r * p->dt_stride + head], x = p->x[r * p->x_stride + at];
-    float        dtx = p->dt[r * p->dt_stride + head] * x, total = 0;
-
-    for (size_t from = 0; from < p->states; from += KR_SEGMENT) {
-        float sum = 0;
-
-        for (size_t n = from; n < kr_min(p->states, from + KR_SEGMENT); n++) {
-            h[n * wide] = kr_flush(kr_fma(decay, h[n * wide], dtx * b[n]));
-            sum = kr_fma(c[n], h[n * wide], sum);
-        }
-        total = total + sum;
-    }
-    return kr_fma(p->d[at], x, total);
-}
-
-static void plain_heads(const kr_heads *p)
-{
-    kr_matrix layout = { NULL, p->width, p->states, KRAIT_F32 };
-    size_t    floats = kr_pad16(p->width) * p->states;
-
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t head = 0; head < p->heads; head++)
-            for (size_t c = 0; c < p->width; c++)
-                p->y[r * p->y_stride + head * p->width + c] =
-                    plain_head(p, r, head, c, p->h + head * floats + kr_pack_index(&layout, c, 0),
-                               kr_pack_width(&layout, c));
-}
-
-/* One more decay: the product, and its distance from 1, which is what counts as long as it is small. */
-static float plain_fade_on(float *product, float *below, float decay)
-{
-    *product = kr_flush(*product * decay);
-    *below = kr_fma(decay, *below, decay - 1.0f);
-    return kr_nearer(1.0f + *below, *product);
-}
-
-/* From row to row: what is left of each row before, of what was there before them all, and the row itself. */
-static void plain_fade(const kr_fade *p)
-{
-    float product[KR_CHUNK] = { 0 }, below[KR_CHUNK] = { 0 }, left[KR_CHUNK] = { 0 }, since = 1, since_below = 0;
-
-    for (size_t i = 0; i < p->rows; i++) {
-        float decay = p->decay[i * p->decay_stride];
-
-        for (size_t j = 0; j < i; j++)
-            left[j] = plain_fade_on(&product[j], &below[j], decay);
-        left[i] = product[i] = 1;
-        p->since[i] = plain_fade_on(&since, &since_below, decay);
-        for (size_t j = 0; j < kr_pad16(i + 1); j++)
-            p->weights[i * KR_CHUNK + j] = j <= i ? left[j] * p->products[i * KR_CHUNK + j] : 0.0f;
-    }
-    for (size_t j = 0; j < p->rows; j++)
-        p->left[j] = left[j];
-}
-
-static void plain_chunk(const kr_chunk *p)
-{
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t c = 0; c < p->width; c++) {
-            float y = kr_fma(p->since[r], p->before[r * KR_CHUNK + c], p->now[r * KR_CHUNK + c]);
-
-            p->y[r * p->y_stride + c] = kr_fma(p->d[c], p->x[r * p->x_stride + c], y);
-        }
-}
-
-static void plain_weigh(float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, size_t w_stride,
-                        size_t rows, size_t width)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c++)
-            y[r * y_stride + c] = x[r * x_stride + c] * w[r * w_stride];
-}
-
 /* a h + (re, im) of one state; parts stand 16 apart. */
 KR_INLINE void plain_rotate(const float *a, const float *h, float re, float im, int precise, float *to)
 {
@@ -436,84 +344,6 @@ static void plain_turn_all(const kr_turn *p, int form)
         }
 }
 
-/* ---- rows that are not a step apart ------------------------------------------------------------------ */
-
-/* x as two floats, of which none is subnormal. */
-static void plain_split(double x, float *high, float *low)
-{
-    *high = (float)kr_times_flush(x);
-    *low = (float)kr_times_flush(x - (double)*high);
-}
-
-static void plain_discretize(const kr_discretize *p)
-{
-    for (size_t i = 0; i < p->count * KR_LANES; i++) {
-        const double *z = p->z + i / KR_LANES * 4 * KR_LANES + i % KR_LANES;
-        float        *to = p->to + i / KR_LANES * 6 * KR_LANES + i % KR_LANES;
-        double        x = z[0] * p->time, y = z[KR_LANES] * p->time;
-        kr_complex    g = { z[2 * KR_LANES], z[3 * KR_LANES] }, by, r;
-        kr_times_turn turn;
-
-        if (p->rule == KR_BILINEAR) {
-            turn = kr_times_bilinear(x, y, &by);
-            r = kr_complex_scale(kr_complex_multiply(by, g), p->time);
-        } else {
-            turn = kr_times_exp(x, y);
-            r = kr_complex_multiply(turn.less, g);
-        }
-        if (p->rule == KR_IMPULSE)
-            r = kr_complex_of(1, 0);
-        plain_split(turn.a.re, to, to + 2 * KR_LANES);
-        plain_split(turn.a.im, to + KR_LANES, to + 3 * KR_LANES);
-        to[4 * KR_LANES] = (float)kr_times_flush(r.re);
-        to[5 * KR_LANES] = (float)kr_times_flush(r.im);
-    }
-}
-
-/* h = a h + r (re, im) for one state; parts stand 16 apart. */
-static void plain_timed_state(const float *a, float *h, float re, float im)
-{
-    float v_re = kr_fma(a[4 * KR_LANES], re, -(a[5 * KR_LANES] * im));
-    float v_im = kr_fma(a[4 * KR_LANES], im, a[5 * KR_LANES] * re), old_re = h[0], old_im = h[KR_LANES];
-
-    v_re = kr_fma(a[2 * KR_LANES], old_re, kr_fma(-a[3 * KR_LANES], old_im, v_re));
-    v_im = kr_fma(a[2 * KR_LANES], old_im, kr_fma(a[3 * KR_LANES], old_re, v_im));
-    h[0] = kr_flush(kr_fma(a[0], old_re, kr_fma(-a[KR_LANES], old_im, v_re)));
-    h[KR_LANES] = kr_flush(kr_fma(a[0], old_im, kr_fma(a[KR_LANES], old_re, v_im)));
-}
-
-static void plain_turn_timed(const kr_turn_timed *p)
-{
-    for (size_t t = 0; t < p->rows; t++)
-        for (size_t s = 0; s < p->states; s++) {
-            size_t at = t * p->stride + s;
-
-            plain_timed_state(p->sets + p->set[t] * 6 * KR_LANES + s, p->x + s, p->v[at], p->v[at + p->states]);
-            if (p->out) {
-                p->out[at] = p->x[s];
-                p->out[at + p->states] = p->x[s + KR_LANES];
-            }
-        }
-}
-
-static void plain_diagonal_timed(const kr_diagonal_timed *p)
-{
-    for (size_t t = 0; t < p->rows; t++)
-        for (size_t c = 0; c < p->channels; c++) {
-            const float *a = p->sets + p->set[t] * p->states * 6 * KR_LANES + c;
-            float       *h = p->h + c, x = p->x[t * p->x_stride + c], y = p->d[c] * x;
-
-            for (size_t n = 0; n < p->states; n++, h += 2 * KR_LANES, a += 6 * KR_LANES) {
-                const float *read = p->c + n * 2 * KR_LANES + c;
-
-                plain_timed_state(a, h, x, 0.0f);
-                y = kr_fma(read[KR_LANES], h[KR_LANES], kr_fma(read[0], h[0], y));
-            }
-            if (p->y)
-                p->y[t * p->y_stride + c] = y;
-        }
-}
-
 static void plain_turn(const kr_turn *p)
 {
     plain_turn_all(p, PLAIN_V);
@@ -522,166 +352,6 @@ static void plain_turn(const kr_turn *p)
 static void plain_liquid(const kr_turn *p, int alone)
 {
     plain_turn_all(p, alone ? PLAIN_ALONE : PLAIN_LIQUID);
-}
-
-/* ---- transforms: scan/fft.h says what is where ----------------------------------------------------- */
-
-typedef struct plain_number { float re, im; } plain_number;
-
-/* Number i of lane j. */
-static plain_number plain_get(const float *x, size_t i, size_t j)
-{
-    return (plain_number){ x[i * 2 * KR_LANES + j], x[i * 2 * KR_LANES + KR_LANES + j] };
-}
-
-static void plain_put(float *x, size_t i, size_t j, float re, float im)
-{
-    x[i * 2 * KR_LANES + j] = re;
-    x[i * 2 * KR_LANES + KR_LANES + j] = im;
-}
-
-/* a b, and a times what b is mirrored in. */
-static plain_number plain_times(plain_number a, plain_number b)
-{
-    return (plain_number){ kr_fma(-a.im, b.im, a.re * b.re), kr_fma(a.re, b.im, a.im * b.re) };
-}
-
-static plain_number plain_back(plain_number a, plain_number b)
-{
-    return plain_times(a, (plain_number){ b.re, -b.im });
-}
-
-/* Four numbers a quarter of 'size' apart become four: numbers 0, 1, 2, 3 of each four frequencies. */
-static void plain_four(float *x, size_t size, size_t k, size_t j, const float *w)
-{
-    size_t       q = size / 4;
-    plain_number a = plain_get(x, k, j), b = plain_get(x, k + q, j), c = plain_get(x, k + 2 * q, j);
-    plain_number d = plain_get(x, k + 3 * q, j), e, f, g;
-
-    plain_put(x, k, j, (a.re + c.re) + (b.re + d.re), (a.im + c.im) + (b.im + d.im));
-    e = plain_times((plain_number){ (a.re - c.re) + (b.im - d.im), (a.im - c.im) - (b.re - d.re) },
-                    (plain_number){ w[0], w[1] });
-    f = plain_times((plain_number){ (a.re + c.re) - (b.re + d.re), (a.im + c.im) - (b.im + d.im) },
-                    (plain_number){ w[2], w[3] });
-    g = plain_times((plain_number){ (a.re - c.re) - (b.im - d.im), (a.im - c.im) + (b.re - d.re) },
-                    (plain_number){ w[4], w[5] });
-    plain_put(x, k + q, j, e.re, e.im);
-    plain_put(x, k + 2 * q, j, f.re, f.im);
-    plain_put(x, k + 3 * q, j, g.re, g.im);
-}
-
-/* The way back. */
-static void plain_four_back(float *x, size_t size, size_t k, size_t j, const float *w)
-{
-    size_t       q = size / 4;
-    plain_number a = plain_get(x, k, j), b = plain_back(plain_get(x, k + q, j), (plain_number){ w[0], w[1] });
-    plain_number c = plain_back(plain_get(x, k + 2 * q, j), (plain_number){ w[2], w[3] });
-    plain_number d = plain_back(plain_get(x, k + 3 * q, j), (plain_number){ w[4], w[5] });
-
-    plain_put(x, k, j, (a.re + c.re) + (b.re + d.re), (a.im + c.im) + (b.im + d.im));
-    plain_put(x, k + q, j, (a.re - c.re) - (b.im - d.im), (a.im - c.im) + (b.re - d.re));
-    plain_put(x, k + 2 * q, j, (a.re + c.re) - (b.re + d.re), (a.im + c.im) - (b.im + d.im));
-    plain_put(x, k + 3 * q, j, (a.re - c.re) + (b.im - d.im), (a.im - c.im) - (b.re - d.re));
-}
-
-static void plain_two(float *x, size_t k, size_t j)
-{
-    plain_number a = plain_get(x, k, j), b = plain_get(x, k + 1, j);
-
-    plain_put(x, k, j, a.re + b.re, a.im + b.im);
-    plain_put(x, k + 1, j, a.re - b.re, a.im - b.im);
-}
-
-/* Of lane j of n numbers. */
-static void plain_transform(float *x, size_t n, size_t j, const float *twiddles)
-{
-    size_t size = n;
-
-    for (; size >= 4; size /= 4)
-        for (size_t from = 0; from < n; from += size)
-            for (size_t k = 0; k < size / 4; k++)
-                plain_four(x + from * 2 * KR_LANES, size, k, j, twiddles + 6 * (size / 4 - 1 + k));
-    for (size_t from = 0; size == 2 && from < n; from += 2)
-        plain_two(x, from, j);
-}
-
-static void plain_transform_back(float *x, size_t n, size_t j, const float *twiddles)
-{
-    size_t size = 1;
-
-    while (size * 4 <= n)
-        size *= 4;
-    for (size_t from = 0; size < n && from < n; from += 2)
-        plain_two(x, from, j);
-    for (size = size < n ? 8 : 4; size <= n; size *= 4)
-        for (size_t from = 0; from < n; from += size)
-            for (size_t k = 0; k < size / 4; k++)
-                plain_four_back(x + from * 2 * KR_LANES, size, k, j, twiddles + 6 * (size / 4 - 1 + k));
-}
-
-/* Row t of the two blocks' number in lane j; zero where there is none. */
-static float plain_row(const kr_fourier *p, size_t t, size_t j)
-{
-    if (t < p->length)
-        return p->before ? p->before[t * p->x_stride + j] : 0;
-    t -= p->length;
-    return t < p->rows ? p->x[t * p->x_stride + j] : 0;
-}
-
-static void plain_fold_rows(const kr_fourier *p, size_t j)
-{
-    for (size_t t = 0; t < (p->pairs ? 2 : 1) * p->length; t++) {
-        const float *angle = p->angles + (p->pairs ? 0 : 2 * t * p->angle_step);
-        plain_number z = { 0, 0 };
-
-        if (j < p->channels) {
-            z.re = plain_row(p, t, j);
-            z.im = p->pairs ? plain_row(p, t, p->channels + j) : plain_row(p, t + p->length, j);
-        }
-        if (!p->pairs)
-            z = plain_times(z, (plain_number){ angle[0], angle[1] });
-        plain_put(p->work, t, j, z.re, z.im);
-    }
-}
-
-static void plain_unfold_rows(const kr_fourier *p, size_t j)
-{
-    for (size_t t = 0; j < p->channels && t < p->rows; t++) {
-        const float *angle = p->angles + (p->pairs ? 0 : 2 * t * p->angle_step);
-        plain_number z = plain_get(p->work, p->pairs ? p->length + t : t, j);
-        float       *y = p->y + t * p->y_stride + j;
-
-        if (!p->pairs) {
-            z.im = kr_fma(-z.re, angle[1], z.im * angle[0]);
-            y[0] = p->add ? y[0] + z.im : z.im;
-            continue;
-        }
-        y[0] = p->add ? y[0] + z.re : z.re;
-        y[p->channels] = p->add ? y[p->channels] + z.im : z.im;
-    }
-}
-
-static void plain_fourier(const kr_fourier *p)
-{
-    size_t n = (p->pairs ? 2 : 1) * p->length;
-
-    for (size_t j = 0; j < KR_LANES; j++) {
-        plain_fold_rows(p, j);
-        plain_transform(p->work, n, j, p->twiddles);
-        for (size_t i = 0; i < n; i++) {
-            plain_number z = plain_get(p->work, i, j);
-
-            if (p->spectrum)
-                z = plain_times(z, plain_get(p->spectrum, i, j));
-            else
-                z = (plain_number){ z.re * (1.0f / (float)n), z.im * (1.0f / (float)n) };
-            plain_put(p->work, i, j, z.re, z.im);
-        }
-        if (!p->spectrum)
-            continue;
-        plain_transform_back(p->work, n, j, p->twiddles);
-        plain_unfold_rows(p, j);
-    }
 }
 
 /* ---- rows --------------------------------------------------------------------------------------- */
@@ -785,9 +455,9 @@ const kr_kernels kr_kernels_plain = {
     "plain",
     plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
-    plain_pace, plain_heads, plain_fade, plain_chunk, plain_weigh,
-    plain_diagonal, plain_diagonal_combine, plain_turn, plain_discretize, plain_turn_timed,
-    plain_diagonal_timed, plain_rank, plain_fourier, plain_liquid,
+    kr_plain_pace, kr_plain_heads, kr_plain_fade, kr_plain_chunk, kr_plain_weigh,
+    plain_diagonal, plain_diagonal_combine, plain_turn, kr_plain_discretize, kr_plain_turn_timed,
+    kr_plain_diagonal_timed, plain_rank, kr_plain_fourier, plain_liquid,
     plain_rms_norm, plain_layer_norm, plain_activate, plain_gate, plain_add, plain_multiply,
     plain_scale,
 };
