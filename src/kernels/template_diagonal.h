@@ -167,9 +167,59 @@ KR_INLINE void KR_NAME(diagonal_channels)(const kr_diagonal *p, size_t c, const 
     KR_NAME(diagonal_pass)(p, c, n, from, 1, precise);
 }
 
-static void KR_NAME(diagonal_plainly)(const kr_diagonal *p)
+/* One state of KR_V channels in the one row that there is; returns what becomes of y. */
+KR_INLINE V KR_NAME(diagonal_once)(const kr_diagonal *p, size_t c, size_t state, V x, V y, const int precise)
+{
+    size_t       at = (c / 16 * p->states + state) * 16;
+    const float *a = p->a + 4 * at + c % 16, *read = p->c + 2 * at + c % 16;
+    float       *h = p->h + 2 * at + c % 16;
+    V            re = V_LOAD(h), im = V_LOAD(h + 16), real = x, imaginary, tiny = V_SET(KR_TINY);
+
+    if (precise) {
+        real = V_FMA(V_LOAD(a + 32), re, V_FNMA(V_LOAD(a + 48), im, x));
+        imaginary = V_FMA(V_LOAD(a + 16), re, V_FMA(V_LOAD(a + 32), im, V_FMA(V_LOAD(a + 48), re, V_ZERO())));
+    } else {
+        imaginary = V_FMA(V_LOAD(a + 16), re, V_ZERO());
+    }
+    real = V_FLUSH(V_FMA(V_LOAD(a), re, V_FNMA(V_LOAD(a + 16), im, real)), tiny);
+    imaginary = V_FLUSH(V_FMA(V_LOAD(a), im, imaginary), tiny);
+    V_STORE(h, real);
+    V_STORE(h + 16, imaginary);
+    return V_FMA(V_LOAD(read + 16), imaginary, V_FMA(V_LOAD(read), real, y));
+}
+
+/*
+ * One row of as many channels as there are in pairs of vectors; returns the first that is left.  Nothing can stay in
+ * registers for a next row, but two sums run side by side; with four, their panels get in each other's way in the cache.
+ */
+KR_INLINE size_t KR_NAME(diagonal_row)(const kr_diagonal *p, const int precise)
 {
     size_t c = 0;
+
+    for (; c + 2 * KR_V <= p->channels; c += 2 * KR_V) {
+        V x[2], y[2];
+
+        KR_UNROLL
+        for (size_t i = 0; i < 2; i++) {
+            x[i] = V_LOAD(p->x + c + i * KR_V);
+            y[i] = V_MUL(V_LOAD(p->d + c + i * KR_V), x[i]);
+        }
+        for (size_t state = 0; state < p->states; state++)
+            KR_UNROLL
+            for (size_t i = 0; i < 2; i++)
+                y[i] = KR_NAME(diagonal_once)(p, c + i * KR_V, state, x[i], y[i], precise);
+        if (!p->y)
+            continue;
+        KR_UNROLL
+        for (size_t i = 0; i < 2; i++)
+            V_STORE(p->y + c + i * KR_V, y[i]);
+    }
+    return c;
+}
+
+static void KR_NAME(diagonal_plainly)(const kr_diagonal *p)
+{
+    size_t c = p->rows == 1 ? KR_NAME(diagonal_row)(p, 0) : 0;
 
     for (; c + KR_V <= p->channels; c += KR_V)
         KR_NAME(diagonal_channels)(p, c, KR_V, 0);
@@ -179,7 +229,7 @@ static void KR_NAME(diagonal_plainly)(const kr_diagonal *p)
 
 static void KR_NAME(diagonal_precisely)(const kr_diagonal *p)
 {
-    size_t c = 0;
+    size_t c = p->rows == 1 ? KR_NAME(diagonal_row)(p, 1) : 0;
 
     for (; c + KR_V <= p->channels; c += KR_V)
         KR_NAME(diagonal_channels)(p, c, KR_V, 1);

@@ -373,12 +373,13 @@ static void compare_diagonal(const kr_kernels *k, kr_random *random, size_t chan
     float *h = floats(random, 2 * memory, 1), *h2 = copy_of(h, 2 * memory), *ends = copy_of(h, 2 * memory);
     float *y = floats(random, count, 0), *expected = copy_of(y, count);
     kr_diagonal p = { a, c, d, x, stride, h, y, stride, rows, channels, states, precise };
+    int edge = rows == 1 && states % 3 == 1;
 
-    for (size_t i = 0; rows == 1 && i < 4 * memory; i++)
+    for (size_t i = 0; edge && i < 4 * memory; i++)
         a[i] = i / 16 % 4 == 0;     /* what is flushed shows at its bound, where states stay as they are */
-    for (size_t i = 0; rows == 1 && i < stride; i++)
+    for (size_t i = 0; edge && i < stride; i++)
         x[i] = 0;
-    for (size_t i = 0; rows == 1 && i < 2 * memory; i++)
+    for (size_t i = 0; edge && i < 2 * memory; i++)
         h[i] = h2[i] = ends[i] = kr_float_of(kr_bits_of(KR_TINY) - i / 2 % 2) * (i % 2 ? -1.0f : 1.0f);
     if (rows > 130) {
         make_fading(a, x, h, memory, rows, stride);
