@@ -19,7 +19,8 @@
 enum { CHANNELS = 64, STATES = 64, ROWS = 64, NUMBERS = CHANNELS * STATES };
 
 typedef struct bank {
-    float a[4 * NUMBERS], c[2 * NUMBERS], h[2 * NUMBERS], d[CHANNELS], x[ROWS * CHANNELS], y[ROWS * CHANNELS];
+    _Alignas(64) float a[4 * NUMBERS];          /* as layers have it */
+    float c[2 * NUMBERS], h[2 * NUMBERS], d[CHANNELS], x[ROWS * CHANNELS], y[ROWS * CHANNELS];
 } bank;
 
 static double now(void)
@@ -63,7 +64,7 @@ static double row(const kr_kernels *kernels, bank *b, int precise, int zeros, in
 int main(int argc, char **argv)
 {
     static const char *const tables[] = { "plain", "avx2", "avx512", "neon", "neon_dot" };
-    bank *b = malloc(sizeof *b);
+    bank *b = aligned_alloc(64, sizeof *b);
     int   quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
 
     if (!b)
