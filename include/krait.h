@@ -332,7 +332,7 @@ KRAIT_API krait_status krait_part_write(const krait_model *model, krait_state *s
 /**
  * SCAN works on segments of a long sequence at once, CONVOLUTION on blocks of it through Fourier transforms: the
  * same bits for any tasks and lanes, and within the bounds of docs/numerics.md of RECURRENT, outputs and what is
- * remembered.  CONVOLUTION is for layers whose recurrence is the same in every row (s4d, s5, lru); beside one of them
+ * remembered.  CONVOLUTION is for layers whose recurrence is the same in every row (s4, s4d, s5, lru); beside one of them
  * other layers run row by row, a model without any answers KRAIT_ERR_UNSUPPORTED, and 'dt' is an error.  AUTO is
  * RECURRENT so far.
  */
