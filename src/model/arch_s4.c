@@ -75,6 +75,7 @@ static krait_status s4_dss(kr_loading *loading, s4_stack *s)
 {
     const kr_json *c = loading->config, *hyper = kr_json_get(c, "hyper_act"), *end = kr_json_get(c, "postact");
     size_t         length = 0;
+    int            only;
     krait_status   status;
 
     s->dss = s->diagonal = 1;
@@ -85,9 +86,8 @@ static krait_status s4_dss(kr_loading *loading, s4_stack *s)
     if (hyper && hyper->kind != KR_JSON_NULL)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "%.100s: 'hyper_act' is not built", loading->what);
     s->glu = end && end->kind != KR_JSON_NULL;
-    if (s->glu && (status = kr_field_choice(loading, c, "postact", s4_ends, 0, &s->glu)) != KRAIT_OK)
+    if (s->glu && (status = kr_field_choice(loading, c, "postact", s4_ends, 0, &only)) != KRAIT_OK)
         return status;
-    s->glu = end && end->kind != KR_JSON_NULL;
     s->length = s->version == 0 ? length : 0;
     return KRAIT_OK;
 }
