@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "scan/turning.h"
+
 enum { LIQUID_ROWS = 128 };
 /* Floats of a panel: of its states; of A, which is laid out as kr_turn's a. */
 enum { LIQUID_PANEL = 2 * KR_LANES, LIQUID_FACTORS = 4 * KR_LANES };
@@ -15,20 +17,6 @@ typedef struct liquid_job {
     const kr_kernels *kernels;
     const kr_turn    *whole;
 } liquid_job;
-
-static kr_turn liquid_piece(const liquid_job *job, const kr_scan_piece *piece, float *x)
-{
-    kr_turn p = *job->whole;
-    size_t  at = piece->row * p.stride + piece->channel * 2;
-
-    p.a += piece->channel * 4;
-    p.x = x;
-    p.v += at;
-    p.out += at;
-    p.rows = piece->rows;
-    p.states = piece->channels;
-    return p;
-}
 
 /* A comes out panel behind panel, as states do; the last is moved first. */
 static void liquid_spread(float *decay, size_t panels)
@@ -43,7 +31,7 @@ static void liquid_summary(const void *job, const kr_scan_piece *piece, kr_scan_
 {
     const liquid_job *of = job;
     size_t            panels = kr_pad16(piece->channels) / KR_LANES;
-    kr_turn           p = liquid_piece(of, piece, summary.end);
+    kr_turn           p = kr_turning_piece(of->whole, piece, summary.end);
 
     p.out = NULL;
     memset(summary.end, 0, panels * LIQUID_PANEL * sizeof *summary.end);
@@ -66,7 +54,7 @@ static void liquid_combine(const void *job, const kr_scan_piece *piece, kr_scan_
 static void liquid_run(const void *job, const kr_scan_piece *piece, float *state)
 {
     const liquid_job *of = job;
-    kr_turn           p = liquid_piece(of, piece, state);
+    kr_turn           p = kr_turning_piece(of->whole, piece, state);
 
     of->kernels->liquid(&p, 0);
 }

@@ -15,9 +15,9 @@ typedef struct turning_job {
     const float      *power;
 } turning_job;
 
-static kr_turn turning_piece(const turning_job *job, const kr_scan_piece *piece, float *x)
+kr_turn kr_turning_piece(const kr_turn *whole, const kr_scan_piece *piece, float *x)
 {
-    kr_turn p = *job->whole;
+    kr_turn p = *whole;
     size_t  at = piece->row * p.stride + piece->channel * 2;
 
     p.a += piece->channel * 4;
@@ -32,7 +32,7 @@ static kr_turn turning_piece(const turning_job *job, const kr_scan_piece *piece,
 static void turning_summary(const void *job, const kr_scan_piece *piece, kr_scan_summary summary)
 {
     const turning_job *of = job;
-    kr_turn            p = turning_piece(of, piece, summary.end);
+    kr_turn            p = kr_turning_piece(of->whole, piece, summary.end);
 
     memset(summary.end, 0, kr_pad16(piece->channels) * 2 * sizeof *summary.end);
     p.out = NULL;
@@ -59,7 +59,7 @@ static void turning_combine(const void *job, const kr_scan_piece *piece, kr_scan
 static void turning_run(const void *job, const kr_scan_piece *piece, float *state)
 {
     const turning_job *of = job;
-    kr_turn            p = turning_piece(of, piece, state);
+    kr_turn            p = kr_turning_piece(of->whole, piece, state);
 
     of->kernels->turn(&p);
 }

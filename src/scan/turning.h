@@ -8,6 +8,8 @@
 /* Rows of a segment: its summary is one row of states, and the power of a that it needs is known beforehand. */
 enum { KR_TURNING_ROWS = 128 };
 
+/* The rows of a piece, from the states x. */
+kr_turn kr_turning_piece(const kr_turn *whole, const kr_scan_piece *piece, float *x);
 /* Room for scans of up to 'rows' rows. */
 float *kr_turning_take(size_t rows, size_t states, kr_carve *carve);
 /*
