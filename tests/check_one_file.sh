@@ -19,4 +19,4 @@ cat "$one.log"
 # shellcheck disable=SC2086
 $LINK -o "$one" $OBJECTS "$one.o" -lm || exit 1
 # shellcheck disable=SC2086
-[ -z "$($RUN "$one" -l conformance)" ] || $RUN "$one" conformance
+[ -z "$($RUN "$one" -l conformance)" ] || $RUN "$one" -j 0 conformance
