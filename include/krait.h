@@ -119,8 +119,15 @@ typedef void (*krait_parallel_fn)(void *user, krait_task_fn task, void *argument
 
 typedef struct krait_model krait_model;
 
-/** Types of tensors; the numbers are GGUF's. */
-enum { KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8 };
+/**
+ * Types of tensors; the numbers and the bytes are GGUF's.  Types with a Q are blocks of 32 numbers
+ * of a row, those with a K of 256.
+ */
+enum {
+    KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8,
+    KRAIT_Q4_0 = 2, KRAIT_Q4_1 = 3, KRAIT_Q5_0 = 6, KRAIT_Q5_1 = 7,
+    KRAIT_Q2_K = 10, KRAIT_Q3_K = 11, KRAIT_Q4_K = 12, KRAIT_Q5_K = 13, KRAIT_Q6_K = 14
+};
 
 /** A named array, slowest dimension first (as PyTorch prints it).  Frozen: arrays of it are passed. */
 typedef struct krait_tensor {
