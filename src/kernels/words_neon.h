@@ -39,7 +39,7 @@
 #define I                 int32x4_t
 #define I_FLOAT(a)        vcvtq_f32_s32(a)
 #define I_ROUND(a)        vcvtnq_s32_f32(a)
-#define I_STORE(p, a)     vst1q_s32(p, a)
+#define I_STORE(p, a)     vst1q_s32((int32_t *)(void *)(p), a)
 #define I_MAGNITUDE(a)    vreinterpretq_s32_f32(vabsq_f32(a))
 #define I_MAX(a, b)       vmaxq_s32(a, b)
 #define I_ZERO()          vdupq_n_s32(0)
