@@ -66,12 +66,18 @@ kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to)
     return (kr_matrix){ (const unsigned char *)w->data + from * bytes, to - from, w->inputs, w->type };
 }
 
+size_t kr_pack_source(const kr_matrix *w, int panels, size_t output)
+{
+    return panels ? output : output * pack_row_bytes(w);
+}
+
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to)
 {
     kr_layout t = kr_layout_of(w->type);
     size_t    bytes = pack_row_bytes(w);
 
+    from = kr_pack_whole(w, panels, rows, from, kr_min(to, w->outputs));
     if (to >= w->outputs)
         to = kr_pad16(w->outputs);
     for (size_t o = from; o < to; o++) {

@@ -109,12 +109,21 @@ KR_INLINE const float *kr_pack_numbers(float *room, const float *x, size_t count
 /* Outputs from..to-1 (from is a multiple of 64; to too, or all of them) as a matrix of their own, in place. */
 kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to);
 
+/* Where a row-major tensor of w's type has row 'output'; of panels: where byte 'output' is. */
+size_t kr_pack_source(const kr_matrix *w, int panels, size_t output);
+
 /*
  * Pack outputs from..to-1 (from is a multiple of 64; to too, or all of them) of a row-major
  * little-endian tensor of w's type into 'panels', where w->data will point.
  */
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to);
+
+/* The same of as many whole panels of them as there are, faster; returns where it stopped. */
+size_t kr_pack_whole(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from, size_t to);
+
+/* The same of a tensor that lies the other way, [inputs][outputs]: float types alone. */
+void kr_pack_columns(const kr_matrix *w, unsigned char *panels, const unsigned char *columns, size_t from, size_t to);
 
 /* One row of the matrix as floats: an embedding. */
 void kr_pack_read_row(const kr_matrix *w, size_t output, float *row);
