@@ -383,6 +383,9 @@ void       kr_product_integers(const kr_context *context, const kr_product *p);
 void       kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
 /* Outputs from..to-1, multiples of 64 or the end, of integers that are there. */
 void       kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
+/* The same, to another place: output 'from' of row 0 goes to *y. */
+void       kr_product_block(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to, float *y,
+                            size_t y_stride);
 /* All outputs, of integers that are there. */
 void       kr_product_all(const kr_context *context, const kr_product *p);
 /* As kr_tasks_for() counts it. */

@@ -62,7 +62,8 @@ void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t f
         kernels->quantize(q, p->x + r * p->x_stride + from, 0, 1, to - from);
 }
 
-void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+void kr_product_block(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to, float *y,
+                      size_t y_stride)
 {
     kr_product part = *p;
     kr_matrix  w;
@@ -72,8 +73,14 @@ void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t f
     w = kr_pack_part(p->w, from, to);
     part.w = &w;
     part.bias = p->bias ? p->bias + from : NULL;
-    part.y += from;
+    part.y = y;
+    part.y_stride = y_stride;
     kr_kernels_product(kernels, &part);
+}
+
+void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+{
+    kr_product_block(kernels, p, from, to, p->y + from, p->y_stride);
 }
 
 /* ---- tasks -------------------------------------------------------------------------------------- */
