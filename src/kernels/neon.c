@@ -2,7 +2,6 @@
 #include "core/real.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
-#include "kernels/plain.h"
 #include "kernels/times.h"
 
 #if defined(__aarch64__) && defined(__GNUC__) && !KR_BIG_ENDIAN
