@@ -1,5 +1,5 @@
 /*
- * blocks_write.c - a block's scales and integers for given numbers.
+ * encode.c - a block's scales and integers for given numbers.
  *
  * A run's scale is chosen among some that spread its numbers over a little more or less than all
  * integers: each is fitted to the integers that it makes (least squares), and the one with the least
@@ -7,7 +7,8 @@
  * integers made, so that they belong to what a reader multiplies them with.  Sums are in double, in
  * order: the same bytes everywhere.
  */
-#include "core/blocks.h"
+#include "model/encode.h"
+
 #include "core/real.h"
 #include "krait.h"
 
@@ -285,7 +286,7 @@ static void write_q6_k(const float *x, unsigned char *block)
 
 /* ---- any ---- */
 
-float kr_blocks_limit(int32_t type)
+float kr_encode_limit(int32_t type)
 {
     switch (type) {
     case KRAIT_Q8_0:
@@ -298,7 +299,7 @@ float kr_blocks_limit(int32_t type)
     }
 }
 
-void kr_blocks_write(int32_t type, const float *x, unsigned char *block)
+void kr_encode_block(int32_t type, const float *x, unsigned char *block)
 {
     switch (type) {
     case KRAIT_Q8_0:                  write_q8_0(x, block); break;

@@ -1,0 +1,15 @@
+/* encode.h - numbers as blocks of small integers with scales, as GGUF has them. */
+#ifndef KR_ENCODE_H
+#define KR_ENCODE_H
+
+#include "core/build.h"
+
+/*
+ * The largest magnitude that a block may hold, and a block of a type for numbers within it, none of
+ * them NaN: the same bytes on every machine.  Blocks of Q2_K and Q3_K are not written: their limit is
+ * 0, as is that of types without blocks.
+ */
+float kr_encode_limit(int32_t type);
+void  kr_encode_block(int32_t type, const float *x, unsigned char *block);
+
+#endif
