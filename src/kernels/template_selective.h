@@ -61,7 +61,7 @@ static void KR_NAME(conv)(const kr_conv *p)
  * A block of rows of up to 64 channels, vector by vector: dt ready for use, and the sums of y.  They stand here
  * rather than in the rows so that nothing of a block is written but its states and the y behind the gate.
  */
-enum { KR_NAME(STRIP) = 64 / KR_V };           /* vectors; a vector's rows are as many cells apart */
+enum { KR_NAME(STRIP) = 64 / KR_V, KR_NAME(VECTORS) = 4 };           /* vectors; a vector's rows are as many cells apart */
 
 typedef struct KR_NAME(cell) { V dt, y; } KR_NAME(cell);
 
@@ -239,20 +239,31 @@ KR_INLINE void KR_NAME(scan_one)(const kr_selective *p, V dt, size_t c, const si
     KR_NAME(v_store)(p->y + c, y, n);
 }
 
-/* A single row needs no block: everything of a vector stays in registers. */
+/*
+ * A single row needs no block: everything of a vector stays in registers.  The functions of dt, which all
+ * of its states wait for, are under way for several vectors at once.
+ */
 static void KR_NAME(scan_row)(const kr_selective *p)
 {
+    V      dt[KR_NAME(VECTORS)];
     size_t c = 0;
 
-    for (; c + KR_V <= p->channels; c += KR_V) {
-        V dt = V_LOAD(p->dt + c);
-
-        KR_NAME(scan_one)(p, p->softplus ? KR_NAME(v_softplus)(dt) : dt, c, KR_V);
+    for (; c + KR_NAME(VECTORS) * KR_V <= p->channels; c += KR_NAME(VECTORS) * KR_V) {
+        KR_UNROLL
+        for (size_t i = 0; i < KR_NAME(VECTORS); i++)
+            dt[i] = V_LOAD(p->dt + c + i * KR_V);
+        if (p->softplus)
+            KR_UNROLL
+            for (size_t i = 0; i < KR_NAME(VECTORS); i++)
+                dt[i] = KR_NAME(v_softplus)(dt[i]);
+        for (size_t i = 0; i < KR_NAME(VECTORS); i++)
+            KR_NAME(scan_one)(p, dt[i], c + i * KR_V, KR_V);
     }
-    if (c < p->channels) {
-        V dt = V_LOAD_N(p->dt + c, p->channels - c);
+    for (; c < p->channels; c += KR_V) {
+        size_t n = kr_min(p->channels - c, KR_V);
 
-        KR_NAME(scan_one)(p, p->softplus ? KR_NAME(v_softplus)(dt) : dt, c, p->channels - c);
+        dt[0] = KR_NAME(v_load)(p->dt + c, n);
+        KR_NAME(scan_one)(p, p->softplus ? KR_NAME(v_softplus)(dt[0]) : dt[0], c, n);
     }
 }
 

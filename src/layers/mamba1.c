@@ -130,27 +130,30 @@ static size_t mamba1_strips(size_t channels)
     return (channels + MAMBA1_STRIP - 1) / MAMBA1_STRIP;
 }
 
-static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
+/* Sets what takes scratch; written field by field, as all of this counts in a step of a small layer. */
+static void mamba1_take(mamba1_work *w, const mamba1 *p, size_t rows, kr_carve *carve)
 {
-    mamba1_work w = { .p = p, .rows = rows };
-
+    w->p = p;
+    w->rows = rows;
+    w->gate = NULL;
     if (!p->bare) {
-        w.gate = kr_carve_floats(carve, rows, p->inner);
-        w.in_proj = kr_product_take(&p->in_proj, rows, carve);
-        w.out_proj = kr_product_take(&p->out_proj, rows, carve);
+        w->gate = kr_carve_floats(carve, rows, p->inner);
+        kr_product_take(&w->in_proj, &p->in_proj, rows, carve);
+        kr_product_take(&w->out_proj, &p->out_proj, rows, carve);
     }
-    w.x = kr_carve_floats(carve, rows, p->inner);
-    w.block = kr_carve_floats(carve, rows, mamba1_strips(p->inner) * MAMBA1_STRIP);
-    w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
-    w.summaries = kr_selective_take(rows, p->inner, p->states, carve);
-    w.x_proj = kr_product_take(&p->x_proj, rows, carve);
-    w.dt_proj = kr_product_take(&p->dt_proj, rows, carve);
-    return w;
+    w->x = kr_carve_floats(carve, rows, p->inner);
+    w->block = kr_carve_floats(carve, rows, mamba1_strips(p->inner) * MAMBA1_STRIP);
+    w->rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
+    w->summaries = kr_selective_take(rows, p->inner, p->states, carve);
+    kr_product_take(&w->x_proj, &p->x_proj, rows, carve);
+    kr_product_take(&w->dt_proj, &p->dt_proj, rows, carve);
 }
 
 static void mamba1_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    mamba1_take(layer->params, most->rows, carve);
+    mamba1_work w;
+
+    mamba1_take(&w, layer->params, most->rows, carve);
 }
 
 static void mamba1_product(kr_product *product, const float *bias, const float *x, size_t x_stride, float *y,
@@ -163,23 +166,24 @@ static void mamba1_product(kr_product *product, const float *bias, const float *
     product->y_stride = y_stride;
 }
 
-static mamba1_work mamba1_start(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+static void mamba1_start(mamba1_work *w, const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
-    mamba1_work   w = mamba1_take(p, kr_rows_count(in), &context->scratch);
     size_t        wide = p->rank + 2 * p->states;
 
-    w.layer = layer;
-    w.context = context;
-    w.in = in;
-    w.z = p->bare ? in->data + p->inner : w.gate;
-    w.y = p->bare ? out->data : w.gate;
-    w.z_stride = p->bare ? in->width : p->inner;
-    mamba1_product(&w.in_proj, p->in_bias, in->data, in->width, NULL, 0);
-    mamba1_product(&w.x_proj, NULL, w.x, p->inner, w.rbc, wide);
-    mamba1_product(&w.dt_proj, p->dt_bias, w.rbc, wide, NULL, 0);
-    mamba1_product(&w.out_proj, p->out_bias, w.y, p->inner, out->data, out->width);
-    return w;
+    mamba1_take(w, p, kr_rows_count(in), &context->scratch);
+    w->layer = layer;
+    w->context = context;
+    w->in = in;
+    w->z = p->bare ? in->data + p->inner : w->gate;
+    w->y = p->bare ? out->data : w->gate;
+    w->z_stride = p->bare ? in->width : p->inner;
+    if (!p->bare) {
+        mamba1_product(&w->in_proj, p->in_bias, in->data, in->width, NULL, 0);
+        mamba1_product(&w->out_proj, p->out_bias, w->y, p->inner, out->data, out->width);
+    }
+    mamba1_product(&w->x_proj, NULL, w->x, p->inner, w->rbc, wide);
+    mamba1_product(&w->dt_proj, p->dt_bias, w->rbc, wide, NULL, 0);
 }
 
 /* ---- lane by lane, for the channels of a task ------------------------------------------------ */
@@ -392,11 +396,12 @@ static void mamba1_tasks(mamba1_work *w, krait_task_fn task, uint64_t work)
 static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
-    mamba1_work   w = mamba1_start(layer, context, in, out);
-    uint64_t      numbers = (uint64_t)w.rows * p->inner;
+    uint64_t      numbers = (uint64_t)kr_rows_count(in) * p->inner;
+    mamba1_work   w;
 
-    if (w.rows == 0)
+    if (numbers == 0)
         return;
+    mamba1_start(&w, layer, context, in, out);
     if (!p->bare)
         kr_product_integers(context, &w.in_proj);
     mamba1_tasks(&w, mamba1_task_in, numbers * (p->taps + KR_WORK_NUMBER) +
