@@ -13,7 +13,7 @@ from . import _structs as k
 from ._errors import CLASSES, Error
 
 Status = c_int32
-OPTIONS = c_void_p
+SPACE = -9                          # KRAIT_ERR_SPACE: the size that is needed was set
 
 # name: result, arguments
 FUNCTIONS = {

@@ -11,7 +11,7 @@ from . import _structs as k
 from ._arrays import (Block, Floats, Shape, buffer, flatten, give, is_integers, matches, product, take,
                       wrong_shape, zeros)
 from ._errors import ArgumentError, CancelledError
-from ._library import check, lib
+from ._library import SPACE, lib
 from ._model import Model, Progress, Watch
 
 
@@ -149,11 +149,10 @@ class Call:
         self.add_orders()
         self.output.which = choose(k.ROWS, options.rows, "rows")
         self.output.counts = self.counts
-        self.stride = {"all": self.steps, "last": 1, "none": 0}[options.rows]
-        self.slot_strides = [self.steps] * len(options.keep)
+        every = 0 if widths.whole_sequence else self.steps
+        self.stride = {"all": every, "last": 1, "none": 0}[options.rows]
         self.slots = (k.Slot * max(len(options.keep), 1))()
-        for slot, name in zip(self.slots, options.keep):
-            slot.name = name.encode()
+        self.named: "Dict[str, Floats]" = {}
 
     def hold(self, block: Block) -> int:
         self.kept.append(block.keep)
@@ -198,62 +197,63 @@ class Call:
         steps = () if self.o.rows == "last" else (stride,)
         return self.before[:-1] + steps + (self.width,)
 
-    def make_room(self) -> None:
-        if self.o.out is not None and self.o.rows != "none":
-            block = give(self.o.out, self.shape(self.stride), "out")
+    def make_room(self, stride: int) -> None:
+        """For the outputs; 0 where it is not known how many rows come out: SPACE will tell."""
+        if self.o.rows == "none" or stride == 0:
+            self.rows, _ = zeros(self.shape(0))
+            self.output.rows = ctypes.addressof(self.counts)
+        elif self.o.out is not None:
+            block = give(self.o.out, self.shape(stride), "out")
             self.rows, self.output.rows = self.o.out, self.hold(block)
         else:
-            self.rows, at = zeros(self.shape(self.stride))
-            self.output.rows = at if self.o.rows != "none" else None
-        self.output.capacity = self.lanes * self.stride * self.width
+            self.rows, self.output.rows = zeros(self.shape(stride))
+        self.output.capacity = self.lanes * stride * self.width
+
+    def make_kept(self) -> None:
+        for slot, name in zip(self.slots, self.o.keep):
+            slot.name = name.encode()
+            slot.rows = ctypes.addressof(self.counts)
+        self.output.slots = self.slots
+        self.output.slot_count = len(self.o.keep)
         self.held = None
         if self.o.nan == "hold":
             self.held, self.output.held = zeros(self.before, "b")
 
+    def grow(self) -> None:
+        """What krait_run() found too small first: rows, or those by one name."""
+        if self.o.rows != "none" and self.output.capacity < self.lanes * self.output.stride * self.width:
+            self.make_room(self.output.stride)
+            return
+        for slot, name in zip(self.slots, self.o.keep):
+            if slot.capacity < self.lanes * slot.stride * slot.width:
+                self.named[name], slot.rows = zeros(self.before[:-1] + (slot.stride, slot.width))
+                slot.capacity = self.lanes * slot.stride * slot.width
+                return
+
     def run(self, model: int, state: int) -> int:
-        message = k.Message()
-        status: int = lib.krait_run(model, state, byref(self.input), byref(self.output), byref(message))
-        self.message = message
+        self.make_kept()
+        self.make_room(self.stride)
+        self.message = k.Message()
+        for _ in range(len(self.o.keep) + 2):
+            status: int = lib.krait_run(model, state, byref(self.input), byref(self.output),
+                                        byref(self.message))
+            if status != SPACE:
+                break
+            self.grow()                 # nothing has advanced
         return status
 
-    def measure(self, model: int, state: int) -> None:
-        """How many rows come out, and how wide those by name are: a call with no room tells and does nothing."""
-        self.output.rows = ctypes.addressof(self.counts)
-        self.output.capacity = 0
-        self.output.slots = self.slots
-        self.output.slot_count = len(self.o.keep)
-        for slot in self.slots[:len(self.o.keep)]:
-            slot.rows = ctypes.addressof(self.counts)
-        status = self.run(model, state)
-        if status != -9:
-            check(status, self.message)
-        if self.o.rows == "all":
-            self.stride = self.output.stride
-        self.slot_strides = [slot.stride for slot in self.slots[:len(self.o.keep)]]
-
-    def keep_rows(self) -> "Dict[str, Floats]":
-        made: "Dict[str, Floats]" = {}
-        for slot, name, stride in zip(self.slots, self.o.keep, self.slot_strides):
-            made[name], slot.rows = zeros(self.before[:-1] + (stride, slot.width))
-            slot.capacity = self.lanes * stride * slot.width
-        return made
-
-    def result(self, kept: "Dict[str, Floats]") -> Result:
+    def result(self) -> Result:
         modes = {number: name for name, number in k.MODES.items()}
         return Result(self.rows, tuple(self.counts), modes.get(self.output.mode_used, "?"),
-                      self.output.steps_done, self.held, kept)
+                      self.output.steps_done, self.held, self.named)
 
 
 def run(handle: int, state: int, widths: Widths, x: Any, options: Options) -> Result:
     call = Call(widths, x, options)
-    if options.keep or widths.whole_sequence:
-        call.measure(handle, state)
-    call.make_room()
-    kept = call.keep_rows()
     status = call.run(handle, state)
     try:
         call.watch.check(status, call.message)
     except CancelledError as why:
-        why.result = call.result(kept)
+        why.result = call.result()
         raise
-    return call.result(kept)
+    return call.result()

@@ -226,6 +226,8 @@ class State:
     def parts(self) -> Parts:
         """The layers' memories by name: state.parts["layers.3.mixer.ssm"][lane] is a copy in canonical
         order, and takes an array."""
+        if self.closed:
+            raise self._unusable()
         return Parts(self)
 
     # ---- to run ----

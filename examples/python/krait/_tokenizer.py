@@ -10,9 +10,7 @@ from typing import Callable, Iterable, List, NamedTuple, Optional, Union
 from . import _structs as k
 from ._arrays import address
 from ._errors import ClosedError
-from ._library import check, lib
-
-SPACE = -9
+from ._library import SPACE, check, lib
 
 
 class Token(NamedTuple):
