@@ -18,6 +18,7 @@ from ._run import Widths
 if TYPE_CHECKING:
     from ._state import State
 
+ndarray = None if numpy is None else numpy.ndarray
 step_features = bare("krait_step")
 step_tokens = bare("krait_step_tokens")
 
@@ -50,28 +51,32 @@ class Steps:
                                    self.features, self.rows)
         self.with_tokens = bound(step_tokens, handle, memory, state, addressof(self.tokens), out,
                                  self.tokens, self.rows)
-        # shape of x: where it goes, and where the rows are in the shape that belongs to it
-        self.views: Dict[Shape, Tuple[Any, Any]] = {}
+        # shape of x: where it goes, where the rows are in the shape that belongs to it, a copy of them
+        self.views: Dict[Shape, Tuple[Any, Any, Callable[[], Any]]] = {}
+        self.kind: Any = None
         if numpy is not None:
             into = numpy.frombuffer(memoryview(self.features), numpy.float32, lanes * widths.width)
             self.results = numpy.frombuffer(memoryview(self.rows), numpy.float32, lanes * widths.out)
             for form in reversed(widths.forms):
                 for before in [()] * (lanes == 1) + [(lanes,)]:
-                    self.views[before + form] = (into.reshape(before + form),
-                                                 self.results.reshape(before + (widths.out,)))
-            self.single = self.results.reshape(widths.out) if lanes == 1 else None
+                    rows = self.results.reshape(before + (widths.out,))
+                    self.views[before + form] = (into.reshape(before + form), rows, rows.copy)
+            self.single = self.results.reshape(widths.out) if lanes == 1 else self.results
             self.kind = numpy.dtype(numpy.float32)
 
     def step(self, x: Any, out: Any) -> "Floats":
-        if numpy is not None:
-            if type(x) is numpy.ndarray and x.dtype is self.kind and x.flags.c_contiguous:
-                views = self.views.get(x.shape)
-                if views is not None:
-                    views[0][...] = x
-                    return self.finish(self.with_features(), views[1], out)
-            elif self.one and type(x) is int:
-                self.token[0] = x
-                return self.finish(self.with_tokens(), self.single, out)
+        # What is asked most comes first, and calls no other function of Python's.
+        if type(x) is ndarray and x.dtype is self.kind and x.flags.c_contiguous:
+            views = self.views.get(x.shape)
+            if views is not None:
+                views[0][...] = x
+                status = self.with_features()
+                if status == 0 and out is None:
+                    return views[2]()   # type: ignore[no-any-return]
+                return self.finish(status, views[1], out)
+        elif self.one and type(x) is int and numpy is not None:
+            self.token[0] = x
+            return self.finish(self.with_tokens(), self.single, out)
         block, before, tokens = self.widths.take(x, 0)
         room = self.tokens if tokens else self.features
         memmove(room, block.address, product(block.shape) * 4)
@@ -85,9 +90,8 @@ class Steps:
         if status != 0:
             raise error(status, what="step")
         if out is None:
-            made: "Floats" = rows.copy()
-            return made
-        if type(out) is numpy.ndarray and out.dtype is self.kind and out.shape == rows.shape:
+            return rows.copy()          # type: ignore[no-any-return]
+        if type(out) is ndarray and out.dtype is self.kind and out.shape == rows.shape:
             out[...] = rows
         else:
             memmove(give(out, rows.shape, "out").address, self.rows, rows.nbytes)
