@@ -32,7 +32,8 @@ def convert(source: Path, target: Path, *, type: str = "f32", layout: str = "row
     options.max_bytes = max_bytes
     options.description = None if description is None else text_of(description)
     options.warn = watch.warn
-    options.progress = watch.tick
+    if watch.tick is not None:
+        options.progress = watch.tick
     options.type = k.TYPE_NUMBERS[type.lower()]
     options.layout = k.LAYOUTS[layout]
     options.flags = k.OPEN_READ * read

@@ -53,28 +53,29 @@ class Handle:
 
 
 class Watch:
-    """Callbacks of a call, and what was raised in them."""
+    """Callbacks of a call, and what was raised in them: through C nothing may pass.  The functions know lists,
+    not the Watch: a circle would wait for the garbage collector."""
 
-    def __init__(self, progress: Optional[Progress]) -> None:
+    def __init__(self, progress: Optional[Progress], warns: bool = True) -> None:
         self.warnings: List[str] = []
-        self.raised: Optional[BaseException] = None
-        self._progress = progress
-        self.warn = k.WARN(self._note)
-        self.tick = k.PROGRESS(self._tick) if progress else k.PROGRESS()
+        self.raised: List[BaseException] = []
+        warnings, raised = self.warnings, self.raised
 
-    def _note(self, user: Any, text: Optional[bytes]) -> None:
-        self.warnings.append((text or b"").decode("utf-8", "replace"))
+        def tick(user: Any, done: int, total: int) -> int:
+            try:
+                return int(bool(progress and progress(done, total)))
+            except BaseException as why:    # it cancels, and is raised after
+                raised.append(why)
+                return 1
 
-    def _tick(self, user: Any, done: int, total: int) -> int:
-        try:
-            return int(self._progress is not None and bool(self._progress(done, total)))
-        except BaseException as why:    # it cannot pass through C: it cancels, and is raised after
-            self.raised = why
-            return 1
+        def warn(user: Any, text: Optional[bytes]) -> None:
+            warnings.append((text or b"").decode("utf-8", "replace"))
+        self.tick = k.PROGRESS(tick) if progress else None
+        self.warn = k.WARN(warn) if warns else None
 
     def check(self, status: int, message: k.Message) -> None:
-        if self.raised is not None:
-            raise self.raised
+        if self.raised:
+            raise self.raised[0]
         check(status, message)
 
 
@@ -174,7 +175,8 @@ class Model:
         options.flags = flags
         options.description = description
         options.warn = watch.warn
-        options.progress = watch.tick
+        if watch.tick is not None:
+            options.progress = watch.tick
         status = make(handle, options, message)
         self._handle: Optional[Handle] = Handle(handle.value) if handle.value else None
         watch.check(status, message)

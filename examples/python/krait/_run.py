@@ -45,6 +45,9 @@ class Options(NamedTuple):
     progress: Optional[Progress] = None
 
 
+MODE_NAMES = {number: name for name, number in k.MODES.items()}
+
+
 class Widths:
     """What shapes a model's rows have."""
 
@@ -134,7 +137,7 @@ class Call:
         self.input = k.sized(k.Input)
         self.output = k.sized(k.Output)
         self.kept: List[object] = []
-        self.watch = Watch(options.progress)
+        self.watch = Watch(options.progress, warns=False)
         self.counts = (c_uint32 * self.lanes)()
         block, self.before, tokens = widths.take(x, 1)
         self.steps = self.before[-1]
@@ -151,7 +154,6 @@ class Call:
         self.output.counts = self.counts
         every = 0 if widths.whole_sequence else self.steps
         self.stride = {"all": every, "last": 1, "none": 0}[options.rows]
-        self.slots = (k.Slot * max(len(options.keep), 1))()
         self.named: "Dict[str, Floats]" = {}
 
     def hold(self, block: Block) -> int:
@@ -178,13 +180,16 @@ class Call:
             into.lengths = self.hold(block)
         if o.parallel is not None:
             into.parallel = serve(o.parallel)
-        into.progress = self.watch.tick
+        if self.watch.tick is not None:
+            into.progress = self.watch.tick
         into.mode = choose(k.MODES, o.mode, "mode")
         into.nan_policy = choose(k.NAN_POLICIES, o.nan, "nan")
 
     def add_orders(self) -> None:
-        orders = self.o.orders or {}
-        array = (k.Order * max(len(orders), 1))()
+        orders = self.o.orders
+        if not orders:
+            return
+        array = (k.Order * len(orders))()
         for order, (name, value) in zip(array, orders.items()):
             block = take(value, "i", f"orders: {name}")
             order.name = name.encode()
@@ -210,11 +215,13 @@ class Call:
         self.output.capacity = self.lanes * stride * self.width
 
     def make_kept(self) -> None:
-        for slot, name in zip(self.slots, self.o.keep):
-            slot.name = name.encode()
-            slot.rows = ctypes.addressof(self.counts)
-        self.output.slots = self.slots
-        self.output.slot_count = len(self.o.keep)
+        if self.o.keep:
+            self.slots = (k.Slot * len(self.o.keep))()
+            for slot, name in zip(self.slots, self.o.keep):
+                slot.name = name.encode()
+                slot.rows = ctypes.addressof(self.counts)
+            self.output.slots = self.slots
+            self.output.slot_count = len(self.o.keep)
         self.held = None
         if self.o.nan == "hold":
             self.held, self.output.held = zeros(self.before, "b")
@@ -243,8 +250,7 @@ class Call:
         return status
 
     def result(self) -> Result:
-        modes = {number: name for name, number in k.MODES.items()}
-        return Result(self.rows, tuple(self.counts), modes.get(self.output.mode_used, "?"),
+        return Result(self.rows, tuple(self.counts), MODE_NAMES.get(self.output.mode_used, "?"),
                       self.output.steps_done, self.held, self.named)
 
 
