@@ -4,11 +4,11 @@
     python3 plot_stream.py OUT.png [RECORDING.csv ...] [--model MODEL]
 
 Recordings are played one after another (by default someone who walks, sits, and walks upstairs) through the shipped
-classifier of motion, which begins anew every --episode rows, as it was trained.  The memories are read from the state after every step by their names, and the
-eigenvalues are measured the same way: two states that differ in one layer's memory by known numbers are stepped with
-the same row, and what is left of the difference is the factor by which each number of that memory goes on.  Works for any
-model over rows of numbers whose layers remember complex numbers one by one (s5, lru), or real ones.  Needs
-NumPy and matplotlib.
+classifier of motion, which begins anew every --episode rows, as it was trained.  The memories are read from the
+state after every step by their names, and the eigenvalues are measured the same way: two states that differ in one
+layer's memory by known numbers are stepped with the same row, and what is left of the difference is the factor by
+which each number of that memory goes on.  Works for any model over rows of numbers whose layers remember complex
+numbers one by one (s5, lru), or real ones.  Needs NumPy and matplotlib.
 """
 
 import argparse
