@@ -13,7 +13,7 @@ UNUSED = {"krait_state_create", "krait_state_destroy", "krait_encode", "krait_to
 
 NUMBERS = {
     "ABI": k.ABI, "OPEN_READ": k.OPEN_READ, "OPEN_BORROW": k.OPEN_BORROW, "OPEN_CHECK": k.OPEN_CHECK,
-    "OPEN_PLAIN": k.OPEN_PLAIN, "OPEN_FAST": k.OPEN_FAST, "IN_WIDTH": k.IN_WIDTH, "OUT_WIDTH": k.OUT_WIDTH,
+    "OPEN_PLAIN": k.OPEN_PLAIN, "OPEN_FAST": k.OPEN_FAST, "OPEN_PREFETCH": k.OPEN_PREFETCH, "IN_WIDTH": k.IN_WIDTH, "OUT_WIDTH": k.OUT_WIDTH,
     "VOCABULARY": k.VOCABULARY, "LAYERS": k.LAYERS, "PARAMETERS": k.PARAMETERS,
     "WHOLE_SEQUENCE": k.WHOLE_SEQUENCE, "WEIGHT_BYTES": k.WEIGHT_BYTES,
     "STATE_BYTES_PER_LANE": k.STATE_BYTES_PER_LANE, "CAN_STEP": k.CAN_STEP, "USES_DT": k.USES_DT,
@@ -23,8 +23,7 @@ NUMBERS = {
     "TOKENIZER_BEGIN": k.TOKENIZER_BEGIN, "TOKENIZER_END": k.TOKENIZER_END,
     "TOKENIZER_UNKNOWN": k.TOKENIZER_UNKNOWN, "TOKENIZER_ENCODES": k.TOKENIZER_ENCODES,
     "TEXT_SPECIAL": k.TEXT_SPECIAL, "TEXT_GOES_ON": k.TEXT_GOES_ON, "TEXT_AROUND": k.TEXT_AROUND,
-    "F32": k.TYPE_NUMBERS["f32"], "F16": k.TYPE_NUMBERS["f16"], "BF16": k.TYPE_NUMBERS["bf16"],
-    "Q8_0": k.TYPE_NUMBERS["q8_0"],
+    **{name: number for number, name in k.TYPES.items() if f"KRAIT_{name} " in HEADER},
     "SLOT_ORDER": 1, "SLOT_ROWS": 2, "SLOT_INNER": 3,
     **{name.upper(): value for name, value in k.MODES.items()},
     **{f"ROWS_{name.upper()}": value for name, value in k.ROWS.items()},
@@ -71,6 +70,12 @@ def test_every_struct_is_known():
 def test_numbers(tmp_path):
     lines = [f'    printf("{name} %d\\n", (int)KRAIT_{name});' for name in NUMBERS]
     assert table(tmp_path, lines) == [f"{name} {value}" for name, value in NUMBERS.items()]
+
+
+def test_types():
+    named = re.search(r"enum \{\s*KRAIT_F32 = 0.*?\};", HEADER, re.S).group(0)
+    types = {name: int(number) for name, number in re.findall(r"KRAIT_(\w+) = (\d+)", named)}
+    assert types and all(k.TYPES[number] == name for name, number in types.items())
 
 
 def test_statuses(tmp_path):

@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -114,6 +115,12 @@ def test_progress():
         raise KeyError("mine")
     with pytest.raises(KeyError, match="mine"):
         krait.Model(MODELS / "s5-har.safetensors", check=True, progress=fail)
+
+
+def test_threads_that_help_to_load(novels):
+    with ThreadPoolExecutor(3) as pool:
+        model = krait.Model(MODELS / "mamba-novels.gguf", parallel=pool, tasks=4, prefetch=True)
+    assert model.hash() == novels.hash()
 
 
 def test_warnings():

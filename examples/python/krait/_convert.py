@@ -8,8 +8,9 @@ from typing import Optional, Tuple, Union
 
 from . import _structs as k
 from ._errors import ArgumentError
+from ._callbacks import Progress, Watch
 from ._library import lib
-from ._model import Description, Progress, Watch, text_of
+from ._model import Description, text_of
 
 Path = Union[str, "os.PathLike[str]"]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+from concurrent.futures import Executor
 from ctypes import byref, c_int64, c_uint64, c_void_p
 from typing import (TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple,
                     Optional, Tuple, Union)
 
 from . import _structs as k
 from ._arrays import address, buffer
+from ._callbacks import Progress, Watch, serve
 from ._errors import ClosedError, ModelError
 from ._library import check, lib
 from ._tokenizer import Tokenizer
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
 Description = Union[str, Mapping[str, Any]]
-Progress = Callable[[int, int], Optional[bool]]
 
 
 class Tensor(NamedTuple):
@@ -50,33 +51,6 @@ class Handle:
 
     def __del__(self, close: Callable[[int], None] = lib.krait_model_close) -> None:
         close(self.value)
-
-
-class Watch:
-    """Callbacks of a call, and what was raised in them: through C nothing may pass.  The functions know lists,
-    not the Watch: a circle would wait for the garbage collector."""
-
-    def __init__(self, progress: Optional[Progress], warns: bool = True) -> None:
-        self.warnings: List[str] = []
-        self.raised: List[BaseException] = []
-        warnings, raised = self.warnings, self.raised
-
-        def tick(user: Any, done: int, total: int) -> int:
-            try:
-                return int(bool(progress and progress(done, total)))
-            except BaseException as why:    # it cancels, and is raised after
-                raised.append(why)
-                return 1
-
-        def warn(user: Any, text: Optional[bytes]) -> None:
-            warnings.append((text or b"").decode("utf-8", "replace"))
-        self.tick = k.PROGRESS(tick) if progress else None
-        self.warn = k.WARN(warn) if warns else None
-
-    def check(self, status: int, message: k.Message) -> None:
-        if self.raised:
-            raise self.raised[0]
-        check(status, message)
 
 
 def text_of(description: Description) -> bytes:
@@ -112,8 +86,9 @@ class Model:
     ``source`` is the path of a .gguf or .safetensors file or of a folder with config.json, or the bytes
     of such a file.  ``description`` replaces the file's own (JSON text or a dict).  ``read`` reads the file
     instead of mapping it, ``check`` reads every weight now and refuses NaN, ``plain`` uses plain C kernels
-    (the same bits, slower), ``fast`` may trade bits for speed.  ``max_bytes`` bounds the memory.
-    ``progress(done, total)`` is called while loading; True cancels.  ``warnings`` holds fields of foreign
+    (the same bits, slower), ``fast`` may trade bits for speed, ``prefetch`` brings weights that are used in place
+    into memory now.  ``max_bytes`` bounds the memory.  ``parallel``: an executor of threads that helps to load,
+    with at most ``tasks`` at once.  ``progress(done, total)`` is called while loading; True cancels.  ``warnings`` holds fields of foreign
     files that were ignored.
 
     close() and ``with`` let go of it: states that were made go on, and the memory comes back with the
@@ -122,9 +97,10 @@ class Model:
 
     def __init__(self, source: Source, *, description: Optional[Description] = None,
                  read: bool = False, check: bool = False, plain: bool = False, fast: bool = False,
-                 max_bytes: int = 0, progress: Optional[Progress] = None) -> None:
+                 prefetch: bool = False, max_bytes: int = 0, parallel: Optional[Executor] = None,
+                 tasks: int = 1, progress: Optional[Progress] = None) -> None:
         flags = (k.OPEN_READ * read | k.OPEN_CHECK * check | k.OPEN_PLAIN * plain
-                 | k.OPEN_FAST * fast)
+                 | k.OPEN_FAST * fast | k.OPEN_PREFETCH * prefetch)
         text = None if description is None else text_of(description)
         self._recipe: Optional[Dict[str, Any]] = None
         if isinstance(source, (bytes, bytearray, memoryview)):
@@ -144,7 +120,7 @@ class Model:
                 status: int = lib.krait_model_open(byref(handle), os.fsencode(path),
                                                    byref(options), byref(message))
                 return status
-        self._make(make, flags, text, max_bytes, progress)
+        self._make(make, flags, text, max_bytes, progress, parallel, tasks)
 
     @classmethod
     def create(cls, description: Description, tensors: Mapping[str, Any], *, check: bool = False,
@@ -166,7 +142,8 @@ class Model:
         return self
 
     def _make(self, make: Callable[[Any, k.OpenOptions, k.Message], int], flags: int,
-              description: Optional[bytes], max_bytes: int, progress: Optional[Progress]) -> None:
+              description: Optional[bytes], max_bytes: int, progress: Optional[Progress],
+              parallel: Optional[Executor] = None, tasks: int = 1) -> None:
         watch = Watch(progress)
         handle = c_void_p()
         message = k.Message()
@@ -177,6 +154,9 @@ class Model:
         options.warn = watch.warn
         if watch.tick is not None:
             options.progress = watch.tick
+        if parallel is not None:
+            options.parallel = serve(parallel)
+            options.tasks = tasks
         status = make(handle, options, message)
         self._handle: Optional[Handle] = Handle(handle.value) if handle.value else None
         watch.check(status, message)
@@ -409,6 +389,7 @@ def reopen(cls: Any, recipe: Dict[str, Any], wanted: int) -> Model:
     model: Model = cls(recipe["path"], description=None if text is None else text.decode("utf-8"),
                        read=bool(flags & k.OPEN_READ), check=bool(flags & k.OPEN_CHECK),
                        plain=bool(flags & k.OPEN_PLAIN), fast=bool(flags & k.OPEN_FAST),
+                       prefetch=bool(flags & k.OPEN_PREFETCH),
                        max_bytes=recipe["max_bytes"])
     if model.id != wanted:
         raise ModelError(f"{recipe['path']}: another model than the one that was pickled")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from ctypes import byref, c_float, c_uint32, c_uint8
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -12,7 +12,8 @@ from ._arrays import (Block, Floats, Shape, buffer, flatten, give, is_integers, 
                       wrong_shape, zeros)
 from ._errors import ArgumentError, CancelledError
 from ._library import SPACE, lib
-from ._model import Model, Progress, Watch
+from ._callbacks import Progress, Watch, serve
+from ._model import Model
 
 
 class Result(NamedTuple):
@@ -105,27 +106,6 @@ def per_row(value: Any, kind: str, before: Shape, lanes: int, steps: int, what: 
     if block.shape not in (before, (lanes, steps)) and not (lanes == 1 and block.shape == (steps,)):
         raise ArgumentError(f"{what}: shape {before} is wanted, not {block.shape}")
     return block
-
-
-def serve(executor: Executor) -> Any:
-    """krait_parallel_fn on an executor's threads; this thread takes the first task."""
-    def run(user: Any, task: Any, argument: Any, count: int) -> None:
-        futures: "List[Future[None]]" = []
-        left = 0
-        try:
-            for i in range(1, count):
-                futures.append(executor.submit(task, argument, i))
-                left = i
-        except RuntimeError:            # an executor that was shut down: no task may be lost
-            for i in range(left + 1, count):
-                task(argument, i)
-        task(argument, 0)
-        for future in futures:
-            if future.cancel():
-                task(argument, futures.index(future) + 1)
-            else:
-                future.result()
-    return k.PARALLEL(run)
 
 
 class Call:

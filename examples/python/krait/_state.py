@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Option
 from . import _structs as k
 from ._arrays import Floats, numpy
 from ._errors import ArgumentError, BusyError, ClosedError, Error
+from ._callbacks import Progress
 from ._library import check, lib
-from ._model import Handle, Model, Progress
+from ._model import Handle, Model
 from ._parts import Parts
 from ._run import Options, Result, Widths, run
 from ._step import Steps, stepper

@@ -14,7 +14,7 @@ TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_
          11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 20: "IQ4_NL", 23: "IQ4_XS", 30: "BF16"}
 TYPE_NUMBERS = {name.lower(): number for number, name in TYPES.items()}
 
-OPEN_READ, OPEN_BORROW, OPEN_CHECK, OPEN_PLAIN, OPEN_FAST = 1, 2, 4, 8, 16
+OPEN_READ, OPEN_BORROW, OPEN_CHECK, OPEN_PLAIN, OPEN_FAST, OPEN_PREFETCH = 1, 2, 4, 8, 16, 32
 (IN_WIDTH, OUT_WIDTH, VOCABULARY, LAYERS, PARAMETERS, WHOLE_SEQUENCE, WEIGHT_BYTES,
  STATE_BYTES_PER_LANE, CAN_STEP, USES_DT, TAKES_TOKENS, END_TOKEN, GRID_ROWS, GRID_COLUMNS,
  MOST_STEPS) = range(1, 16)
@@ -47,7 +47,8 @@ class OpenOptions(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("max_bytes", c_uint64), ("allocator", c_void_p),
                 ("progress", PROGRESS), ("progress_user", c_void_p), ("warn", WARN),
                 ("warn_user", c_void_p), ("description", c_char_p), ("flags", c_int32),
-                ("unused_", c_int32)]
+                ("unused_", c_int32), ("parallel", PARALLEL), ("parallel_user", c_void_p),
+                ("tasks", c_uint32), ("unused2_", c_uint32)]
 
 
 class SlotInfo(ctypes.Structure):
