@@ -4,6 +4,7 @@
 #   make test       every test; T=mamba for those with mamba in their name
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
+#   make amalgamation   the library as one file: .build/amalgamation/krait.c, beside krait.h
 #   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make clean      remove what make made
@@ -80,6 +81,7 @@ binaries  = $(patsubst %.c,$(B)/%,$(1))
 STATIC   := $(B)/libkrait.a
 SHARED   := $(B)/libkrait.so.$(VERSION)
 COMMAND  := $(if $(CLI),$(B)/krait)
+ONE      := $(if $(O),$(O)/).build/amalgamation
 
 # lib/ holds what was made last, of whatever configuration; tests use $(B) alone.
 all: $(STATIC) $(SHARED) $(COMMAND)
@@ -149,6 +151,14 @@ $(B)/flags $(B)/sources: FORCE
 
 # ---- what one does with them ----
 
+amalgamation: $(ONE)/krait.c
+$(ONE)/krait.c: $(LIB) $(wildcard src/*/*.h src/*/*.def src/*.h include/*) LICENSE \
+                pkgconfig/amalgamate.awk $(B)/sources
+	$(call say,awk $@)
+	@mkdir -p $(@D)
+	$(Q)awk -f pkgconfig/amalgamate.awk $(LIB) >$@
+	@cp $(wildcard include/krait.h*) $(@D)/
+
 test: export BUILD   := $(B)
 test: export SOURCES := $(LIB)
 test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
@@ -156,9 +166,10 @@ test: export COMPILE := $(COMPILE)
 test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
 test: export RUN     := $(RUN)
+test: export ONE     := $(ONE)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
-test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(call binaries,$(PROGRAMS) $(EXAMPLES))
+test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
 	@tests/run.sh $(T)
 
 bench: $(call binaries,$(BENCHES)) $(COMMAND)
@@ -201,7 +212,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 FORCE:
-.PHONY: all test bench demo install uninstall clean help FORCE
+.PHONY: all test bench demo amalgamation install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))
