@@ -10,12 +10,11 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// KRAIT_ABI and the version that the declarations in src/ were written to.
-const ABI: &str = "0";
-const VERSION: &str = "0.1.0";
+/// What the declarations of this crate were written to.
+const CONSTANTS: &str = include_str!("src/constants.rs");
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -75,16 +74,19 @@ fn installed() -> Option<PathBuf> {
     if forced || elsewhere {
         return None;
     }
-    let flags = pkg_config(&["--cflags", "--libs", &format!("krait >= {VERSION}")])?;
+    let flags =
+        pkg_config(&["--cflags", "--libs", &format!("krait >= {}", cargo("CARGO_PKG_VERSION"))])?;
     let include = flags
         .split_whitespace()
         .filter_map(|flag| flag.strip_prefix("-I"))
         .map(PathBuf::from)
         .chain([PathBuf::from("/usr/include")])
         .find(|folder| folder.join("krait.h").exists())?;
-    let abi = abi_of(&include.join("krait.h"));
-    if abi.as_deref() != Some(ABI) {
-        println!("cargo:warning=the installed krait has ABI {abi:?}, not {ABI}: its source is compiled instead");
+    let header = fs::read_to_string(include.join("krait.h")).ok()?;
+    let theirs = number_behind(&header, "#define KRAIT_ABI ");
+    let ours = number_behind(CONSTANTS, "pub const KRAIT_ABI: i32 = ");
+    if theirs != ours {
+        println!("cargo:warning=the installed krait has another ABI ({theirs:?}): its source is compiled instead");
         return None;
     }
     for flag in flags.split_whitespace() {
@@ -98,10 +100,9 @@ fn installed() -> Option<PathBuf> {
     Some(include)
 }
 
-fn abi_of(header: &Path) -> Option<String> {
-    let text = fs::read_to_string(header).ok()?;
-    let line = text.lines().find(|line| line.starts_with("#define KRAIT_ABI "))?;
-    line.split_whitespace().nth(2).map(str::to_string)
+fn number_behind(text: &str, begin: &str) -> Option<u32> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(begin))?;
+    rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 // ---- bundled ----

@@ -134,6 +134,11 @@ impl Model {
         self.inner.handle
     }
 
+    /// The model of [`sys`](crate::sys), for calls that are not here; it lives as long as a handle does.
+    pub fn as_ptr(&self) -> *const sys::krait_model {
+        self.handle()
+    }
+
     /// A number by one of krait.h's keys, `krait::sys::KRAIT_GRID_ROWS` for example.
     pub fn get(&self, key: i32) -> Result<i64> {
         self.inner.get(key)

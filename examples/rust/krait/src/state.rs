@@ -208,6 +208,11 @@ impl State {
         self.handle
     }
 
+    /// The state of [`sys`](crate::sys), for calls that are not here; it stays this one's to destroy.
+    pub fn as_mut_ptr(&mut self) -> *mut sys::krait_state {
+        self.handle
+    }
+
     /// Independent streams.
     pub fn lanes(&self) -> usize {
         self.options.lanes.max(1) as usize
