@@ -136,7 +136,7 @@ $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(BENCHES)): $(B)/command.a
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) -pthread $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) $(STATIC) -lm
 
 $(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
 	$(call say,ld $@)

@@ -6,6 +6,7 @@
  */
 #include "layers/layer.h"
 
+#include "core/blocks.h"
 #include "kernels/pack.h"
 
 enum { PRODUCT_ROWS = 4 };              /* rows of a task are a multiple of this: what kernels do at once */
@@ -14,7 +15,7 @@ enum { PRODUCT_ROWS = 4 };              /* rows of a task are a multiple of this
 
 static kr_q8 *product_take_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
 {
-    if (w->type != KRAIT_Q8_0)
+    if (!kr_type_is_block(w->type))
         return NULL;
     return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
 }
@@ -54,7 +55,7 @@ void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t f
 {
     kr_q8 *q = (kr_q8 *)(uintptr_t)p->q;
 
-    if (p->w->type != KRAIT_Q8_0 || from == to)
+    if (!kr_type_is_block(p->w->type) || from == to)
         return;
     q += from / KR_BLOCK;
     for (size_t r = 0; r < p->rows; r++, q += p->w->inputs / KR_BLOCK)
@@ -85,7 +86,7 @@ typedef struct product_job {
 
 uint64_t kr_product_work(const kr_matrix *w, size_t rows)
 {
-    uint64_t bytes = w->type == KRAIT_F32 ? 4 : w->type == KRAIT_Q8_0 ? 1 : 2;
+    uint64_t bytes = w->type == KRAIT_F32 ? 4 : kr_type_is_block(w->type) ? 1 : 2;
 
     return (uint64_t)w->outputs * w->inputs * (rows + bytes * KR_WORK_BYTE);
 }
@@ -148,7 +149,7 @@ void kr_product_integers(const kr_context *context, const kr_product *p)
 {
     product_job job = { context->kernels, p, 1 };
 
-    if (p->w->type == KRAIT_Q8_0 && p->rows > 0)
+    if (kr_type_is_block(p->w->type) && p->rows > 0)
         kr_tasks_ranges(&context->tasks, product_task_integers, &job, p->rows, 1,
                         kr_tasks_for(&context->tasks, (uint64_t)p->rows * p->w->inputs * KR_WORK_NUMBER, p->rows));
 }
