@@ -91,7 +91,7 @@ TEST(arguments_open)
     options.flags = -1;
     open_all(t, folder, &options, KRAIT_OK);
     options.size = sizeof options;
-    for (int bit = 5; bit < 32; bit++) {
+    for (int bit = 6; bit < 32; bit++) {
         options.flags = (int32_t)(1u << bit);
         open_all(t, folder, &options, KRAIT_ERR_ARGUMENT);
     }
