@@ -63,7 +63,8 @@ const char *krait_status_text(krait_status status)
 static krait_status open_options(krait_open_options *ours, const krait_open_options *theirs,
                                  krait_message *message)
 {
-    const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN;
+    const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN |
+                          KRAIT_OPEN_PREFETCH;
 
     if (kr_call_options(ours, sizeof *ours, theirs) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: size, or fields this library does not know");

@@ -7,15 +7,13 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/pages.h"
 #include "core/panels.h"
 #include "core/real.h"
 #include "kernels/pack.h"
-#include "model/model.h"
+#include "model/fill.h"
 
-enum {
-    PREPARE_STRIPS = 16,        /* strips packed between two calls of progress() */
-    PREPARE_PIECE  = 256        /* numbers made floats at a time */
-};
+enum { PREPARE_PIECE = 256 };           /* numbers made floats at a time */
 
 static float prepare_float(int32_t type, const unsigned char *data, uint64_t i)
 {
@@ -69,51 +67,6 @@ static krait_status prepare_bytes(kr_loading *loading, const kr_bound *bound, si
         return kr_fail(loading->message, KRAIT_ERR_MEMORY, "tensor %.100s is too large for this machine",
                        bound->source->name);
     *bytes = (size_t)needed;
-    return KRAIT_OK;
-}
-
-/* A transposed copy of a matrix of 2- or 4-byte numbers, in the loading's own memory. */
-static const unsigned char *prepare_transpose(kr_loading *loading, const kr_bound *bound)
-{
-    size_t size = bound->type == KR_TYPE_F32 ? 4 : 2;
-    size_t rows = (size_t)bound->want->shape[0], columns = (size_t)(bound->count / rows);
-    unsigned char *copy = kr_arena_take(&loading->arena, (size_t)bound->count, size);
-
-    for (size_t r = 0; copy && r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            memcpy(copy + (r * columns + c) * size, bound->data + (c * rows + r) * size, size);
-    return copy;
-}
-
-static krait_status prepare_tell(kr_loading *loading, uint64_t done)
-{
-    const krait_open_options *options = loading->options;
-
-    if (options->progress && options->progress(options->progress_user, done, loading->model->held_bytes))
-        return kr_fail(loading->message, KRAIT_ERR_CANCELLED, "opening was cancelled");
-    return KRAIT_OK;
-}
-
-static krait_status prepare_matrix(kr_loading *loading, const kr_bound *bound, unsigned char *to,
-                                   uint64_t done, size_t bytes)
-{
-    kr_matrix w = { to, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
-    size_t    step = PREPARE_STRIPS * KR_STRIP;
-    const unsigned char *from = bound->transpose ? prepare_transpose(loading, bound) : bound->data;
-
-    if (!from)
-        return kr_fail_memory(loading->message);
-    if (bound->panels) {
-        memcpy(to, from, bytes);
-        return KRAIT_OK;
-    }
-    for (size_t o = 0; o < w.outputs; o += step) {
-        krait_status status = prepare_tell(loading, done + (uint64_t)bytes / w.outputs * o);
-
-        if (status != KRAIT_OK)
-            return status;
-        kr_pack_rows(&w, to, from, o, kr_min(o + step, w.outputs));
-    }
     return KRAIT_OK;
 }
 
@@ -236,32 +189,42 @@ static krait_status prepare_measure(kr_loading *loading, kr_carve *carve, int pl
     return carve->broken ? kr_fail_memory(loading->message) : KRAIT_OK;
 }
 
+/* Floats are looked at before their bytes may be given back, panels where they are used. */
+static krait_status prepare_one(kr_filling *filling, const kr_bound *bound)
+{
+    kr_loading  *loading = filling->loading;
+    int          check = (loading->options->flags & KRAIT_OPEN_CHECK) != 0;
+    size_t       bytes = 0;
+    krait_status status = prepare_bytes(loading, bound, &bytes);
+
+    if (status == KRAIT_OK && check && !bound->panels)
+        status = prepare_check(loading, bound);
+    if (status != KRAIT_OK || (status = kr_fill_tell(filling, 0)) != KRAIT_OK)
+        return status;
+    if (bound->prepared == bound->data)
+        status = kr_fill_in_place(filling, bound, bytes);
+    else if (bound->want->form == KR_MATRIX)
+        status = kr_fill_matrix(filling, bound, bytes);
+    else if (!kr_fill_floats(bound))
+        prepare_floats(bound, (float *)(uintptr_t)bound->prepared);
+    if (status == KRAIT_OK && check && bound->panels)
+        status = prepare_check(loading, bound);
+    filling->done += bytes;
+    return status;
+}
+
 static krait_status prepare_fill(kr_loading *loading)
 {
     krait_model *model = loading->model;
-    uint64_t     done = 0;
-    krait_status status = KRAIT_OK;
+    kr_filling   filling;
+    krait_status status = kr_fill_begin(&filling, loading);
 
-    for (size_t i = 0; i < model->n_bound && status == KRAIT_OK; i++) {
-        kr_bound *bound = &model->bound[i];
-        size_t    bytes = 0;
-
-        if (bound->same) {
-            bound->prepared = bound->same->prepared;
-            continue;
-        }
-        if ((status = prepare_tell(loading, done)) != KRAIT_OK ||
-            (status = prepare_bytes(loading, bound, &bytes)) != KRAIT_OK)
-            break;
-        if (bound->prepared != bound->data && bound->want->form == KR_MATRIX)
-            status = prepare_matrix(loading, bound, (unsigned char *)(uintptr_t)bound->prepared, done, bytes);
-        else if (bound->want->form != KR_MATRIX)
-            prepare_floats(bound, (float *)(uintptr_t)bound->prepared);
-        if (status == KRAIT_OK && (loading->options->flags & KRAIT_OPEN_CHECK))
-            status = prepare_check(loading, bound);
-        done += bytes;
-    }
-    return status == KRAIT_OK ? prepare_tell(loading, done) : status;
+    for (size_t i = 0; i < model->n_bound; i++)
+        if (model->bound[i].same)
+            model->bound[i].prepared = model->bound[i].same->prepared;
+    for (size_t i = 0; i < filling.count && status == KRAIT_OK; i++)
+        status = prepare_one(&filling, kr_fill_next(&filling, i));
+    return status == KRAIT_OK ? kr_fill_end(&filling) : status;
 }
 
 /* What layers make of their weights; over no memory only its size. */
@@ -288,6 +251,8 @@ krait_status kr_prepare(kr_loading *loading)
         model->weights = kr_memory_take(&model->memory, carve.peak, KR_ALIGN);
         if (!model->weights)
             return kr_fail_memory(loading->message);
+        if (kr_memory_is_own(&model->memory))
+            kr_pages_fill(model->weights, carve.peak);
         model->weights_bytes = carve.used;
     }
     carve = (kr_carve){ .base = model->weights };
