@@ -46,11 +46,20 @@ const char *kr_type_name(int32_t type)
     const struct type_row *row = type_find(type);
 
     switch (type) {
-    case KR_TYPE_PANELS + KR_TYPE_F32:  return "F32 panels";
-    case KR_TYPE_PANELS + KR_TYPE_F16:  return "F16 panels";
-    case KR_TYPE_PANELS + KR_TYPE_BF16: return "BF16 panels";
-    case KR_TYPE_PANELS + KR_TYPE_Q8_0: return "Q8_0 panels";
-    default:                            return row ? row->name : NULL;
+    case KR_TYPE_PANELS + KR_TYPE_F32:   return "F32 panels";
+    case KR_TYPE_PANELS + KR_TYPE_F16:   return "F16 panels";
+    case KR_TYPE_PANELS + KR_TYPE_BF16:  return "BF16 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q8_0:  return "Q8_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_0:  return "Q4_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_1:  return "Q4_1 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_0:  return "Q5_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_1:  return "Q5_1 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q2_K:  return "Q2_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q3_K:  return "Q3_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_K:  return "Q4_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_K:  return "Q5_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q6_K:  return "Q6_K panels";
+    default:                             return row ? row->name : NULL;
     }
 }
 

@@ -3,7 +3,7 @@
  *
  * A strip holds up to four panels.  Float types: [input][panel][16], so that one step of all
  * 64 sums reads 64 neighbours, and a matrix-vector product reads memory as one stream.  Types of
- * blocks: for every 32 or 256 inputs a record (blocks.h); in Q8_0 for every 32 one of [panel][16]
+ * blocks: for every 32 or 256 inputs a record (codes.h); in Q8_0 for every 32 one of [panel][16]
  * half scales and then [input / 4][panel][16][4] weights, stored with 128 added.  The last strip
  * has the panels that are left; missing outputs are zero.  These bytes are also the file form
  * (--layout panels).
@@ -12,10 +12,10 @@
 #define KR_PACK_H
 
 #include "core/bits.h"
-#include "kernels/blocks.h"
+#include "kernels/codes.h"
 #include "kernels/kernels.h"
 
-enum { KR_STRIP = 64 };         /* outputs */
+enum { KR_STRIP = 64, KR_Q8_RECORD = KR_BLOCK + 2 };    /* outputs; bytes of a Q8_0 record per output */
 
 /* Outputs of the strip that holds 'output', padded to whole panels. */
 KR_INLINE size_t kr_pack_width(const kr_matrix *w, size_t output)
@@ -109,12 +109,21 @@ KR_INLINE const float *kr_pack_numbers(float *room, const float *x, size_t count
 /* Outputs from..to-1 (from is a multiple of 64; to too, or all of them) as a matrix of their own, in place. */
 kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to);
 
+/* Where a row-major tensor of w's type has row 'output'; of panels: where byte 'output' is. */
+size_t kr_pack_source(const kr_matrix *w, int panels, size_t output);
+
 /*
  * Pack outputs from..to-1 (from is a multiple of 64; to too, or all of them) of a row-major
  * little-endian tensor of w's type into 'panels', where w->data will point.
  */
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to);
+
+/* The same of as many whole panels of them as there are, faster; returns where it stopped. */
+size_t kr_pack_whole(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from, size_t to);
+
+/* The same of a tensor that lies the other way, [inputs][outputs]: float types alone. */
+void kr_pack_columns(const kr_matrix *w, unsigned char *panels, const unsigned char *columns, size_t from, size_t to);
 
 /* One row of the matrix as floats: an embedding. */
 void kr_pack_read_row(const kr_matrix *w, size_t output, float *row);
