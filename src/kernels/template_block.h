@@ -1,8 +1,8 @@
 /*
  * template_block.h - products whose weights are codes with shared scales (codes.h), and activations for them.
  *
- * A lone row takes codes and scales as they stand and unpacks them in registers, as fast as memory brings them.  For more
- * rows 256 inputs of a strip are unpacked once, codes as bytes and scales as floats, and stay in the nearest cache
+ * A lone row, or up to KR_LONE_ROWS by twos, takes codes and scales as they stand and unpacks them in registers, as fast
+ * as memory brings them.  For more rows 256 inputs of a strip are unpacked once, codes as bytes and scales as floats, and stay in the nearest cache
  * while the rows pass.  Sums between such segments wait in y, which rounds nothing.
  */
 
@@ -366,11 +366,19 @@ KR_INLINE void KR_NAME(block_product)(const kr_product *p, const kr_layout t)
         KR_NAME(block_run) run = { kr_pack_record(&t, p->w, o, 0), o, kr_pack_width(p->w, o), 0, blocks, NULL, NULL,
                                    0, 0 };
 
-        if (p->rows == 1 && run.width % (KR_ONE_PANELS * 16) == 0)
-            for (size_t at = 0; at < run.width; at += KR_ONE_PANELS * 16)
-                KR_NAME(block_tile)(p, t, &run, at, 0, 1, KR_ONE_PANELS);
-        else
+        size_t row = 0, at;
+
+        if (p->rows > KR_LONE_ROWS || run.width % (KR_ONE_PANELS * 16) != 0) {
             KR_NAME(block_strip)(p, t, run);
+            continue;
+        }
+        if (KR_LONE_ROWS >= 2)
+            for (; row + 2 <= p->rows; row += 2)
+                for (at = 0; at < run.width; at += KR_TWO_PANELS * 16)
+                    KR_NAME(block_tile)(p, t, &run, at, row, 2, KR_TWO_PANELS);
+        for (; row < p->rows; row++)
+            for (at = 0; at < run.width; at += KR_ONE_PANELS * 16)
+                KR_NAME(block_tile)(p, t, &run, at, row, 1, KR_ONE_PANELS);
     }
 }
 
