@@ -96,7 +96,7 @@ TEST(arguments_open)
         open_all(t, folder, &options, KRAIT_ERR_ARGUMENT);
     }
     options.flags = KRAIT_OPEN_FAST;
-    open_all(t, folder, &options, KRAIT_ERR_UNSUPPORTED);
+    open_all(t, folder, &options, KRAIT_OK);
     options.flags = 0;
     for (int i = 0; i < 3; i++) {
         options.allocator = &half[i];
