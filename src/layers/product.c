@@ -12,9 +12,15 @@ enum { PRODUCT_ROWS = 4 };              /* rows of a task are a multiple of this
 
 /* ---- pieces ------------------------------------------------------------------------------------ */
 
+/* Do weights of this type meet activations that are integers? */
+static int product_of_integers(const kr_matrix *w)
+{
+    return kr_layout_of(w->type).inputs != 0;
+}
+
 static kr_q8 *product_take_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
 {
-    if (w->type != KRAIT_Q8_0)
+    if (!product_of_integers(w))
         return NULL;
     return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
 }
@@ -62,7 +68,7 @@ void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t f
 {
     kr_q8 *q = (kr_q8 *)(uintptr_t)p->q;
 
-    if (p->w->type != KRAIT_Q8_0 || from == to)
+    if (!product_of_integers(p->w) || from == to)
         return;
     q += from / KR_BLOCK;
     for (size_t r = 0; r < p->rows; r++, q += p->w->inputs / KR_BLOCK)
@@ -100,7 +106,7 @@ typedef struct product_job {
 
 uint64_t kr_product_work(const kr_matrix *w, size_t rows)
 {
-    uint64_t bytes = w->type == KRAIT_F32 ? 4 : w->type == KRAIT_Q8_0 ? 1 : 2;
+    uint64_t bytes = w->type == KRAIT_F32 ? 4 : product_of_integers(w) ? 1 : 2;
 
     return (uint64_t)w->outputs * w->inputs * (rows + bytes * KR_WORK_BYTE);
 }
@@ -163,7 +169,7 @@ void kr_product_integers(const kr_context *context, const kr_product *p)
 {
     product_job job = { context->kernels, p, 1 };
 
-    if (p->w->type == KRAIT_Q8_0 && p->rows > 0)
+    if (product_of_integers(p->w) && p->rows > 0)
         kr_tasks_ranges(&context->tasks, product_task_integers, &job, p->rows, 1,
                         kr_tasks_for(&context->tasks, (uint64_t)p->rows * p->w->inputs * KR_WORK_NUMBER, p->rows));
 }

@@ -180,7 +180,7 @@ static void check_quantize(const kr_kernels *k)
         kr_kernels_plain.quantize(b, x, 100, 3, 96);
         for (size_t i = 0; i < 9; i++) {
             CHECK_U64(kr_canonical_bits(a[i].scale), kr_canonical_bits(b[i].scale));
-            CHECK(a[i].sum == b[i].sum && memcmp(a[i].q, b[i].q, sizeof a[i].q) == 0);
+            CHECK(a[i].sum == b[i].sum && a[i].first == b[i].first && memcmp(a[i].q, b[i].q, sizeof a[i].q) == 0);
         }
         release(x);
     }
