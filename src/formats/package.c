@@ -59,7 +59,7 @@ const char *kr_type_name(int32_t type)
     case KR_TYPE_PANELS + KR_TYPE_Q4_K:  return "Q4_K panels";
     case KR_TYPE_PANELS + KR_TYPE_Q5_K:  return "Q5_K panels";
     case KR_TYPE_PANELS + KR_TYPE_Q6_K:  return "Q6_K panels";
-    default:                            return row ? row->name : NULL;
+    default:                             return row ? row->name : NULL;
     }
 }
 

@@ -9,7 +9,7 @@
 
 #include "kernels/pack_tiles.h"
 
-enum { FAST_PIECE = 128 };          /* inputs */
+enum { FAST_PIECE = 128, FAST_Q8_0 = KR_BLOCK + 2 };   /* inputs; bytes of a block */
 
 /* Inputs from..to-1 of the 16 outputs from 'output' on. */
 static void fast_f32(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output, size_t from,
@@ -46,13 +46,13 @@ static void fast_u16(const kr_matrix *w, unsigned char *panels, const unsigned c
 static void fast_q8_0(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output, size_t from,
                       size_t to)
 {
-    size_t width = kr_pack_width(w, output), blocks = w->inputs / KR_BLOCK, bytes = blocks * KR_Q8_RECORD;
+    size_t width = kr_pack_width(w, output), blocks = w->inputs / KR_BLOCK, bytes = blocks * FAST_Q8_0;
     size_t strip = output / KR_STRIP * KR_STRIP * blocks, first = output % KR_STRIP;
 
     rows += output * bytes;
     for (size_t b = from / KR_BLOCK; b < to / KR_BLOCK; b++) {
-        unsigned char       *record = panels + (strip + b * width) * KR_Q8_RECORD;
-        const unsigned char *block = rows + b * KR_Q8_RECORD;
+        unsigned char       *record = panels + (strip + b * width) * FAST_Q8_0;
+        const unsigned char *block = rows + b * FAST_Q8_0;
         uint32_t            *words = (uint32_t *)(void *)(record + 2 * width);
 
         for (size_t o = 0; o < KR_LANES; o++)

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#include "core/blocks.h"
 #include "core/panels.h"
 #include "core/real.h"
 #include "kernels/pack.h"
 #include "model/arch.h"
+#include "model/encode.h"
 
 /* One tensor to write. */
 typedef struct convert_item {
@@ -46,9 +46,9 @@ typedef struct convert_job {
 
 static size_t convert_row_bytes(int32_t type, size_t width)
 {
-    if (kr_type_is_block(type))
-        return width / kr_blocks_numbers(type) * kr_blocks_bytes(type);
-    return (type == KR_TYPE_F32 ? 4 : 2) * width;
+    kr_layout t = kr_layout_of(type);
+
+    return t.inputs ? width / t.inputs * t.file : (type == KR_TYPE_F32 ? 4 : 2) * width;
 }
 
 /* ---- what to write -------------------------------------------------------------------------------- */
@@ -60,15 +60,15 @@ static int convert_foreign(const convert_job *job)
 
 int kr_convert_type(int32_t type)
 {
-    return type == KR_TYPE_F32 || type == KR_TYPE_F16 || type == KR_TYPE_BF16 || kr_blocks_limit(type) > 0;
+    return type == KR_TYPE_F32 || type == KR_TYPE_F16 || type == KR_TYPE_BF16 || kr_encode_limit(type) > 0;
 }
 
 /* Rows that are no blocks of 256 get the blocks of 32 with one bit more a number, those that are none of 32 F16. */
 static int32_t convert_fitting(int32_t type, size_t width)
 {
-    if (kr_type_is_block(type) && width % kr_blocks_numbers(type) != 0)
+    if (kr_layout_of(type).inputs == 256 && width % 256 != 0)
         type = type == KR_TYPE_Q4_K ? KR_TYPE_Q5_0 : type == KR_TYPE_Q5_K ? KR_TYPE_Q5_1 : KR_TYPE_Q8_0;
-    return kr_type_is_block(type) && width % kr_blocks_numbers(type) != 0 ? KR_TYPE_F16 : type;
+    return kr_layout_of(type).inputs && width % kr_layout_of(type).inputs != 0 ? KR_TYPE_F16 : type;
 }
 
 /* Large matrices get the type that was asked for, or what fits their rows. */
@@ -211,11 +211,11 @@ static void convert_read(const convert_job *job, const convert_item *item, size_
 
 static void convert_encode(int32_t type, const float *row, size_t width, unsigned char *out)
 {
-    size_t block = kr_blocks_numbers(type);
+    kr_layout t = kr_layout_of(type);
 
-    for (size_t k = 0; block && k < width; k += block, out += kr_blocks_bytes(type))
-        kr_blocks_write(type, row + k, out);
-    for (size_t k = 0; !block && k < width; k++)
+    for (size_t k = 0; t.inputs && k < width; k += t.inputs, out += t.file)
+        kr_encode_block(&t, row + k, out);
+    for (size_t k = 0; t.inputs == 0 && k < width; k++)
         switch (type) {
         case KR_TYPE_F32: kr_store_u32(out + 4 * k, kr_bits_of(row[k])); break;
         case KR_TYPE_F16: kr_store_u16(out + 2 * k, kr_half_of_float(row[k])); break;
@@ -226,7 +226,7 @@ static void convert_encode(int32_t type, const float *row, size_t width, unsigne
 /* NaN has no place in blocks, and infinity none in F16 or blocks if the weight was finite. */
 static krait_status convert_representable(convert_job *job, const convert_item *item, const float *row)
 {
-    float limit = item->type == KR_TYPE_F16 ? 65504.0f : kr_blocks_limit(item->type);
+    float limit = item->type == KR_TYPE_F16 ? 65504.0f : kr_encode_limit(item->type);
 
     for (size_t k = 0; limit > 0 && k < item->width; k++)
         if (!(row[k] <= limit && row[k] >= -limit))
@@ -235,20 +235,46 @@ static krait_status convert_representable(convert_job *job, const convert_item *
     return KRAIT_OK;
 }
 
+/* Row r of panels of blocks as a row of the same blocks. */
+static void convert_unpack(const kr_matrix *w, size_t r, unsigned char *out)
+{
+    kr_layout t = kr_layout_of(w->type);
+    kr_codes  codes[8];
+
+    for (size_t k = 0; k < w->inputs; k += t.inputs, out += t.file) {
+        for (size_t b = 0; b < t.inputs / KR_BLOCK; b++)
+            kr_blocks_get(&t, kr_pack_record(&t, w, r, k), kr_pack_width(w, r), r % KR_STRIP, b, codes + b);
+        kr_encode_codes(&t, codes, out);
+    }
+}
+
+/* A row whose numbers are the source's own bits; 0: it is to be made. */
+static int convert_copy(const convert_job *job, const convert_item *item, size_t r, unsigned char *out)
+{
+    const kr_bound      *bound = item->bound;
+    const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
+    size_t               bytes = convert_row_bytes(item->type, item->width);
+    kr_matrix            w = { data, item->rows, item->width, item->type };
+
+    if (bound->type != item->type || bound->transpose || bound->logarithm)
+        return 0;
+    if (!bound->panels)
+        memcpy(out, data + r * bytes, bytes);
+    else if (kr_layout_of(item->type).inputs)
+        convert_unpack(&w, r, out);
+    else
+        return 0;
+    return 1;
+}
+
 static krait_status convert_strip(convert_job *job, const convert_item *item, size_t from, size_t rows)
 {
     size_t bytes = convert_row_bytes(item->type, item->width);
     krait_status status = KRAIT_OK;
 
     for (size_t r = 0; r < rows && status == KRAIT_OK; r++) {
-        const kr_bound *bound = item->bound;
-
-        if (bound->type == item->type && !bound->panels && !bound->transpose && !bound->logarithm) {
-            const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
-
-            memcpy(job->strip + r * bytes, data + (from + r) * bytes, bytes);
+        if (convert_copy(job, item, from + r, job->strip + r * bytes))
             continue;
-        }
         convert_read(job, item, from + r, job->row);
         status = convert_representable(job, item, job->row);
         if (status == KRAIT_OK)
@@ -334,7 +360,7 @@ static uint32_t convert_file_type(int32_t type)
 static void convert_keys(convert_job *job)
 {
     const krait_model *model = job->loading.model;
-    int                foreign = convert_foreign(job), quantised = kr_type_is_block(job->options->type);
+    int                foreign = convert_foreign(job), quantised = kr_layout_of(job->options->type).inputs != 0;
 
     kr_gguf_start(&job->gguf, &job->out, &job->loading.arena,
                   job->options->layout == KRAIT_LAYOUT_PANELS ? KR_ALIGN : 32);

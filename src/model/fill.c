@@ -7,8 +7,8 @@
 #include "kernels/pack.h"
 
 enum {
-    FILL_STEP  = 4 << 20,           /* bytes between two calls of progress() */
-    FILL_GIVE  = 2 << 20,           /* given back at once, and a large page */
+    FILL_STEP  = 1 << 20,           /* bytes for each task between two calls of progress() */
+    FILL_GIVE  = 2 << 20,           /* given back at once: a large page */
     FILL_TOUCH = 4096               /* no page is smaller */
 };
 
@@ -114,6 +114,14 @@ krait_status kr_fill_tell(kr_filling *f, uint64_t more)
     return KRAIT_OK;
 }
 
+/* Bytes of one step. */
+static size_t fill_step(const kr_filling *f)
+{
+    size_t most = f->tasks.most < 64 ? f->tasks.most : 64;
+
+    return FILL_STEP * (most ? most : 1);
+}
+
 /* ---- matrices ------------------------------------------------------------------------------------ */
 
 typedef struct fill_job {
@@ -143,7 +151,7 @@ krait_status kr_fill_matrix(kr_filling *f, const kr_bound *bound, size_t bytes)
     size_t         each = bound->panels ? 1 : bytes / kr_pad16(count), step;
 
     job.w = (kr_matrix){ job.to, (size_t)want->shape[0], (size_t)want->shape[1], bound->type };
-    step = each * grain < FILL_STEP ? FILL_STEP / (each * grain) * grain : grain;
+    step = each * grain < fill_step(f) ? fill_step(f) / (each * grain) * grain : grain;
     for (; job.first < count; job.first += kr_min(step, count - job.first)) {
         size_t       some = kr_min(step, count - job.first);
         uint64_t     work = (uint64_t)some * each * 2 * KR_WORK_BYTE;
@@ -198,20 +206,21 @@ krait_status kr_fill_in_place(kr_filling *f, const kr_bound *bound, size_t bytes
 {
     kr_file *file = fill_file(f, bound->data);
     fill_job job = { .bound = bound };
+    size_t   step = fill_step(f);
 
     fill_give(f, bound->data, 1);
     if (file && file->bytes + file->given < bound->data + bytes)
         file->given = (size_t)(bound->data - file->bytes) + bytes;
     if (!(f->loading->options->flags & KRAIT_OPEN_PREFETCH))
         return KRAIT_OK;
-    kr_pages_want(bound->data, kr_min(bytes, FILL_STEP));
-    for (; job.first < bytes; job.first += kr_min(FILL_STEP, bytes - job.first)) {
-        size_t       some = kr_min(FILL_STEP, bytes - job.first);
+    kr_pages_want(bound->data, kr_min(bytes, step));
+    for (; job.first < bytes; job.first += kr_min(step, bytes - job.first)) {
+        size_t       some = kr_min(step, bytes - job.first);
         krait_status status = kr_fill_tell(f, job.first);
 
         if (status != KRAIT_OK)
             return status;
-        kr_pages_want(bound->data + job.first + some, kr_min(bytes - job.first - some, FILL_STEP));
+        kr_pages_want(bound->data + job.first + some, kr_min(bytes - job.first - some, step));
         kr_tasks_ranges(&f->tasks, fill_touch, &job, some, FILL_TOUCH,
                         kr_tasks_for(&f->tasks, (uint64_t)some * KR_WORK_BYTE, some / FILL_TOUCH));
     }

@@ -6,13 +6,14 @@
  */
 #include <string.h>
 
-#include "core/blocks.h"
 #include "core/hash.h"
 #include "core/pages.h"
 #include "core/panels.h"
 #include "core/real.h"
 #include "kernels/pack.h"
 #include "model/fill.h"
+
+enum { PREPARE_PIECE = 256 };           /* numbers made floats at a time */
 
 static float prepare_float(int32_t type, const unsigned char *data, uint64_t i)
 {
@@ -25,16 +26,19 @@ static float prepare_float(int32_t type, const unsigned char *data, uint64_t i)
 
 void kr_source_floats(int32_t type, const unsigned char *data, uint64_t from, size_t count, float *x)
 {
-    size_t block = kr_blocks_numbers(type), taken;
-    float  numbers[KR_BLOCKS_MOST];
+    kr_layout t = kr_layout_of(type);
+    kr_codes  codes;
+    float     numbers[KR_BLOCK];
+    size_t    taken;
 
-    for (size_t k = 0; !block && k < count; k++)
+    for (size_t k = 0; t.inputs == 0 && k < count; k++)
         x[k] = prepare_float(type, data, from + k);
-    for (; block && count; from += taken, x += taken, count -= taken) {
-        size_t first = (size_t)(from % block);
+    for (; t.inputs && count; from += taken, x += taken, count -= taken) {
+        size_t first = (size_t)(from % KR_BLOCK);
 
-        kr_blocks_read(type, data + from / block * kr_blocks_bytes(type), numbers);
-        taken = kr_min(block - first, count);
+        kr_blocks_read(&t, data + from / t.inputs * t.file, (size_t)(from % t.inputs / KR_BLOCK), &codes);
+        kr_blocks_floats(&t, &codes, numbers);
+        taken = kr_min(KR_BLOCK - first, count);
         memcpy(x, numbers + first, taken * sizeof *x);
     }
 }
@@ -78,12 +82,12 @@ static size_t prepare_place(const kr_bound *bound, size_t i, size_t rows, size_t
 static void prepare_floats(const kr_bound *bound, float *to)
 {
     size_t rows = (size_t)bound->want->shape[0], columns = (size_t)(bound->count / rows), taken;
-    float  numbers[KR_BLOCKS_MOST];
+    float  numbers[PREPARE_PIECE];
 
     if (bound->want->form == KR_CHANNELS)
         memset(to, 0, kr_pad16(rows) * columns * sizeof *to);
     for (size_t i = 0; i < (size_t)bound->count; i += taken) {
-        taken = kr_min(KR_BLOCKS_MOST, (size_t)bound->count - i);
+        taken = kr_min(PREPARE_PIECE, (size_t)bound->count - i);
         kr_source_floats(bound->type, bound->data, i, taken, numbers);
         for (size_t k = 0; k < taken; k++)
             to[prepare_place(bound, i + k, rows, columns)] =
@@ -103,7 +107,7 @@ static int prepare_finite(const float *x, size_t count)
 static krait_status prepare_check(kr_loading *loading, const kr_bound *bound)
 {
     kr_matrix w = { bound->prepared, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
-    float     numbers[KR_BLOCKS_MOST], *row;
+    float     numbers[PREPARE_PIECE], *row;
     int       finite = 1;
     size_t    taken;
 
@@ -117,7 +121,7 @@ static krait_status prepare_check(kr_loading *loading, const kr_bound *bound)
         }
     } else {
         for (uint64_t i = 0; i < bound->count && finite; i += taken) {
-            taken = bound->count - i < KR_BLOCKS_MOST ? (size_t)(bound->count - i) : KR_BLOCKS_MOST;
+            taken = bound->count - i < PREPARE_PIECE ? (size_t)(bound->count - i) : PREPARE_PIECE;
             kr_source_floats(bound->type, bound->data, i, taken, numbers);
             finite = prepare_finite(numbers, taken);
         }
