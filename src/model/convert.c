@@ -243,7 +243,7 @@ static void convert_unpack(const kr_matrix *w, size_t r, unsigned char *out)
 
     for (size_t k = 0; k < w->inputs; k += t.inputs, out += t.file) {
         for (size_t b = 0; b < t.inputs / KR_BLOCK; b++)
-            kr_blocks_get(&t, kr_pack_record(&t, w, r, k), kr_pack_width(w, r), r % KR_STRIP, b, codes + b);
+            kr_codes_get(&t, kr_pack_record(&t, w, r, k), kr_pack_width(w, r), r % KR_STRIP, b, codes + b);
         kr_encode_codes(&t, codes, out);
     }
 }

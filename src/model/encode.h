@@ -2,7 +2,7 @@
 #ifndef KR_ENCODE_H
 #define KR_ENCODE_H
 
-#include "kernels/blocks.h"
+#include "kernels/codes.h"
 
 /*
  * The largest magnitude that a block may hold, and a block for numbers within it, none of them NaN:
@@ -11,7 +11,7 @@
  */
 float kr_encode_limit(int32_t type);
 void  kr_encode_block(const kr_layout *t, const float *x, unsigned char *block);
-/* The bytes of a block of these codes, one for every 32 numbers: what kr_blocks_read() reads. */
+/* The bytes of a block of these codes, one for every 32 numbers: what kr_codes_read() reads. */
 void  kr_encode_codes(const kr_layout *t, const kr_codes *codes, unsigned char *block);
 
 #endif

@@ -119,7 +119,7 @@ TEST(types_codes_go_both_ways)
             for (size_t k = 0; k < t.file; k++)
                 block[k] = (unsigned char)kr_random_u32(&random);
             for (size_t b = 0; b < t.inputs / KR_BLOCK; b++)
-                kr_blocks_read(&t, block, b, codes + b);
+                kr_codes_read(&t, block, b, codes + b);
             kr_encode_codes(&t, codes, again);
             test_note("%s", kr_type_name(types[i]));
             CHECK_BYTES(again, block, t.file);
