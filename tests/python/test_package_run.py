@@ -247,7 +247,7 @@ def test_slots_and_orders():
 def test_whole_sequences():
     """A model that makes one row of a sequence, or one more than it was given."""
     pooled = {"sequence": [{"reverse": {"of": {"identity": {}}}}, {"pool": {"kind": "mean"}}]}
-    longer = {"insert": {"at": "first", "weights": {"rows": "r"}}}
+    longer = {"insert": {"at": "first", "weights": {"weight": "r"}}}
     x = np.arange(16, dtype=np.float32).reshape(2, 4, 2)
     model = krait.Model.create(dict(model_type="krait", version=1, input={"features": 2}, tree=pooled), {})
     assert model.whole_sequence
