@@ -5,6 +5,7 @@
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
 #   make amalgamation   the library as one file: .build/amalgamation/krait.c, beside krait.h
+#   make abi-record     before a release: what its programs rely on, into tests/abi/
 #   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make clean      remove what make made
@@ -200,6 +201,10 @@ $(ONE)/krait.c: $(LIB) $(wildcard src/*/*.h src/*/*.def src/*.h include/*) LICEN
 	$(Q)awk -f pkgconfig/amalgamate.awk $(LIB) >$@
 	@cp $(wildcard include/krait.h*) $(@D)/
 
+# What programs compiled against this version may rely on, for all versions after it: docs/abi.md.
+abi-record:
+	@tests/abi/record.sh
+
 test: export BUILD   := $(B)
 test: export SOURCES := $(LIB)
 test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
@@ -254,7 +259,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 FORCE:
-.PHONY: all test bench demo amalgamation install uninstall clean help FORCE
+.PHONY: all test bench demo amalgamation abi-record install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))
