@@ -8,6 +8,7 @@
 #   make abi-record     before a release: what its programs rely on, into tests/abi/
 #   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
+#   make reference  the API as HTML, into .build/reference/html (doxygen)
 #   make clean      remove what make made
 #
 #   CC=clang CFLAGS=-O3 AR=ar WERROR=1 V=1 (show commands) as usual
@@ -255,11 +256,18 @@ uninstall:
 clean:
 	rm -rf $(if $(O),$(O)/).build $(L)/libkrait.a $(L)/libkrait.so* $(L)/krait
 
+# All of it is in the header; a warning of doxygen's, as of a function without a comment, is an error.
+R := $(if $(O),$(O)/).build/reference
+reference:
+	$(call say,doxygen $(R)/html/index.html)
+	@mkdir -p $(R)
+	$(Q)KRAIT_VERSION=$(VERSION) KRAIT_REFERENCE=$(R) doxygen docs/Doxyfile
+
 help:
 	@sed -n 's/^#   //p' Makefile
 
 FORCE:
-.PHONY: all test bench demo amalgamation abi-record install uninstall clean help FORCE
+.PHONY: all test bench demo reference amalgamation abi-record install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))
