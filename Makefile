@@ -15,6 +15,9 @@
 #   O=dir                    there instead of .build/ and lib/
 #   RUN=program              what runs the tests of another machine: with
 #                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+#
+#   CC=musl-gcc LDFLAGS=-static, CC=x86_64-w64-mingw32-gcc and CC="clang --target=wasm32-wasi"
+#   are other systems (docs/systems.md), CC=arm-none-eabi-gcc a machine without one (docs/embedded.md)
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -36,6 +39,15 @@ number  = $(shell sed -n 's/^.define KRAIT_$(1)  *\([0-9]*\).*/\1/p' include/kra
 VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call number,VERSION_PATCH)
 ABI     := $(call number,ABI)
 
+# The compiler says what it makes programs for: how they are called, and what is not there.
+TARGET := $(shell $(CC) $(CFLAGS) -dumpmachine)
+WINDOWS := $(findstring mingw32,$(TARGET))
+WASM    := $(findstring wasm32,$(TARGET))
+EXE     := $(if $(WINDOWS),.exe)$(if $(WASM),.wasm)
+ifeq ($(origin AR),default)
+AR      := $(or $(shell $(CC) -print-prog-name=$(if $(WASM),llvm-)ar),ar)
+endif
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wpointer-arith -Wwrite-strings -Wundef $(if $(WERROR),-Werror)
 
@@ -43,6 +55,16 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 # instruction set open a region for it there.
 KR_CFLAGS  := -std=c11 -fPIC -fvisibility=hidden -ffp-contract=off $(WARN)
 KR_LDFLAGS :=
+THREADS    := -pthread
+DEFS       := $(if $(SAN),,-Wl,-z,defs)
+ifneq ($(WASM),)
+# What WASI has not is made of what it has, by wasi-libc; threads are not.
+EMULATED   := signal getpid process-clocks
+KR_CFLAGS  := $(filter-out -fPIC,$(KR_CFLAGS)) -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID \
+              -D_WASI_EMULATED_PROCESS_CLOCKS -DKRAIT_NO_THREADS
+KR_LDFLAGS += $(EMULATED:%=-lwasi-emulated-%) -Wl,-z,stack-size=1048576
+THREADS    :=
+endif
 ifneq ($(OPENMP),)
 KR_CFLAGS  += -fopenmp
 KR_LDFLAGS += -fopenmp
@@ -50,8 +72,6 @@ endif
 ifneq ($(SAN),)
 KR_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 KR_LDFLAGS += -fsanitize=$(SAN)
-else
-DEFS       := -Wl,-z,defs
 endif
 COMPILE     = $(CC) $(CPPFLAGS) $(CFLAGS) $(KR_CFLAGS)
 LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
@@ -60,7 +80,7 @@ LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
 comma := ,
 space := $(subst ,, )
 CONFIG := $(strip $(notdir $(CC)) $(if $(OPENMP),openmp) $(SAN))
-CONFIG := $(subst $(comma),-,$(subst $(space),-,$(CONFIG)))
+CONFIG := $(subst =,-,$(subst $(comma),-,$(subst $(space),-,$(CONFIG))))
 B      := $(if $(O),$(O)/).build/$(CONFIG)
 L      := $(or $(O),lib)
 Q      := $(if $(V),,@)
@@ -76,12 +96,23 @@ PROGRAMS := $(sort $(wildcard tests/programs/*.c))
 BENCHES  := $(sort $(wildcard tests/bench/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 
+# These put themselves in the place of POSIX, or need its threads.
+ifneq ($(WINDOWS)$(WASM),)
+PROGRAMS := $(filter %/no_threads.c,$(PROGRAMS))
+EXAMPLES := $(if $(WASM),$(filter-out %/threads.c,$(EXAMPLES)),$(EXAMPLES))
+endif
+
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
-binaries  = $(patsubst %.c,$(B)/%,$(1))
+binaries  = $(patsubst %.c,$(B)/%$(EXE),$(1))
 STATIC   := $(B)/libkrait.a
 SHARED   := $(B)/libkrait.so.$(VERSION)
-COMMAND  := $(if $(CLI),$(B)/krait)
 ONE      := $(if $(O),$(O)/).build/amalgamation
+COMMAND  := $(if $(CLI),$(B)/krait$(EXE))
+ifneq ($(WINDOWS),)
+SHARED   := $(B)/krait.dll $(B)/libkrait.dll.a
+else ifneq ($(WASM),)
+SHARED   :=
+endif
 
 # lib/ holds what was made last, of whatever configuration; tests use $(B) alone.
 all: $(STATIC) $(SHARED) $(COMMAND)
@@ -89,8 +120,8 @@ all: $(STATIC) $(SHARED) $(COMMAND)
 	@for file in $(^F); do \
 		cmp -s $(B)/$$file $(L)/$$file || { rm -f $(L)/$$file; cp $(B)/$$file $(L)/; }; \
 	done
-	@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI)
-	@ln -sf libkrait.so.$(ABI) $(L)/libkrait.so
+	$(if $(filter %.so.$(VERSION),$(SHARED)),@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI); \
+		ln -sf libkrait.so.$(ABI) $(L)/libkrait.so)
 
 # ---- how things are made ----
 
@@ -109,7 +140,17 @@ $(STATIC): $(call objects,$(LIB)) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
+# What a DLL gives away is what krait.map names, so that the objects are those of the static library.
+$(B)/krait.def: src/krait.map
+	$(Q){ echo EXPORTS; sed -n 's/^ *\([A-Za-z0-9_]*\);.*/    \1/p' $<; } >$@
+
+$(B)/libkrait.dll.a: $(B)/krait.dll ;
+$(B)/krait.dll: $(call objects,$(LIB)) $(B)/sources $(B)/krait.def
+	$(call say,ld $@)
+	$(Q)$(LINK) -shared -static-libgcc -Wl,--out-implib=$(B)/libkrait.dll.a -o $@ \
+		$(filter %.o %.def,$^) -lm
+
+$(B)/libkrait.so.$(VERSION): $(call objects,$(LIB)) $(B)/sources src/krait.map
 	$(call say,ld $@)
 	$(Q)$(LINK) -shared -Wl,-soname,libkrait.so.$(ABI) -Wl,--version-script=src/krait.map \
 		$(DEFS) -o $@ $(filter %.o,$^) -lm
@@ -118,27 +159,27 @@ $(B)/command.a: $(call objects,$(filter-out %/main.c,$(CLI))) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/krait: $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
+$(B)/krait$(EXE): $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) -o $@ $(filter %.o %.a,$^) -lm
 
 $(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
+$(B)/krait-test$(EXE): $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) -o $@ $(filter %.o %.a,$^) -lm
 
 # A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
 $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(BENCHES)): $(B)/command.a
-$(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
+$(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%$(EXE): $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) $(STATIC) -lm
+	$(Q)$(LINK) $(THREADS) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) $(STATIC) -lm
 
-$(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
+$(call binaries,$(EXAMPLES)): $(B)/%$(EXE): $(B)/%.o $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
@@ -166,10 +207,11 @@ test: export COMPILE := $(COMPILE)
 test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
 test: export RUN     := $(RUN)
+test: export EXE     := $(EXE)
 test: export ONE     := $(ONE)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
-test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
+test: $(B)/krait-test$(EXE) $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
 	@tests/run.sh $(T)
 
 bench: $(call binaries,$(BENCHES)) $(COMMAND)

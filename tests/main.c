@@ -10,7 +10,6 @@
 
 #include "test.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "krait.h"
+#include "support/system.h"
 #include "support/workers.h"
 
 enum { PATH_SIZE = 1024, PATHS = 8, MOST_PRINTED = 10, SLOWEST = 5 };
@@ -189,7 +189,7 @@ char *test_path(char *buffer, size_t size, const char *name)
 
         snprintf(scratch, sizeof scratch, "%s/krait-test-XXXXXX",
                  folder && folder[0] ? folder : "/tmp");
-        if (!mkdtemp(scratch)) {
+        if (!system_scratch(scratch)) {
             perror(scratch);
             exit(2);
         }
@@ -199,12 +199,6 @@ char *test_path(char *buffer, size_t size, const char *name)
         exit(2);
     }
     return buffer;
-}
-
-static int remove_one(const char *path, const struct stat *about, int flag, struct FTW *walk)
-{
-    (void)about, (void)flag, (void)walk;
-    return remove(path);
 }
 
 /* ---- the run ---- */
@@ -228,18 +222,6 @@ static void crashed(int number)
         _exit(2);
     signal(number, SIG_DFL);
     raise(number);
-}
-
-/* Sanitizers have handlers of their own, which say more: those stay. */
-static void name_the_crash(void)
-{
-    static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-    struct sigaction found;
-
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (sigaction(numbers[i], NULL, &found) == 0 && !(found.sa_flags & SA_SIGINFO)
-            && found.sa_handler == SIG_DFL)
-            signal(numbers[i], crashed);
 }
 
 static int wanted(const char *name, char **filters)
@@ -288,7 +270,7 @@ static int run_one(size_t test, double *took)
 static void remove_scratch(void)
 {
     if (scratch[0])
-        nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        system_remove(scratch);
 }
 
 static size_t choose(char **filters, int list)
@@ -323,7 +305,7 @@ int main(int argc, char **argv)
         verbose |= option == 'v';
     }
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    name_the_crash();
+    system_watch(crashed);
 
     job.count = choose(argv + optind, list);
     if (list)

@@ -1,14 +1,12 @@
 /* convert.c - krait convert: any model that krait reads, as a GGUF file. */
-#define _POSIX_C_SOURCE 200809L
-
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/show.h"
+#include "cli/system.h"
 
 struct convert_args {
     const char *from, *to;
@@ -42,17 +40,15 @@ static const int32_t layouts[] = { KRAIT_LAYOUT_ROWS, KRAIT_LAYOUT_PANELS };
 /* Of a file, or of the weights in a folder; 0 if there is nothing to measure. */
 static uint64_t size_of(const char *path)
 {
-    struct stat about;
-    char        inside[4096];
+    char     inside[4096];
+    int      folder;
+    uint64_t bytes = system_bytes(path, &folder);
 
-    if (stat(path, &about) != 0)
+    if (!folder)
+        return bytes;
+    if ((size_t)snprintf(inside, sizeof inside, "%s/model.safetensors", path) >= sizeof inside)
         return 0;
-    if (S_ISDIR(about.st_mode)) {
-        if ((size_t)snprintf(inside, sizeof inside, "%s/model.safetensors", path)
-                >= sizeof inside || stat(inside, &about) != 0)
-            return 0;
-    }
-    return (uint64_t)about.st_size;
+    return system_bytes(inside, &folder);
 }
 
 static void warn_about(void *user, const char *text)

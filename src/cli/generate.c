@@ -1,16 +1,14 @@
 /* generate.c - krait generate: a prompt in, text out as it comes. */
-#define _POSIX_C_SOURCE 200809L
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/perplexity.h"
 #include "cli/prompt.h"
 #include "cli/show.h"
+#include "cli/system.h"
 #include "cli/talk.h"
 
 struct generate_args {
@@ -132,7 +130,7 @@ static void set_voice(voice *v, const session *s, const struct generate_args *ar
     v->tokenizer = args->ids ? NULL : s->tokenizer;
     v->flags = args->special ? KRAIT_TEXT_SPECIAL : 0;
     v->stops = &args->stops;
-    v->text.terminal = isatty(STDOUT_FILENO);
+    v->text.terminal = system_terminal(stdout);
     if (!args->ids && !v->tokenizer)
         complain(args->model, "has no vocabulary: token ids follow");
 }

@@ -68,8 +68,9 @@ typedef struct kr_selective {
     const float *b, *c;         /* [rows][states] */
     size_t       bc_stride;
     float       *h;             /* [channels / 16][states][16], updated */
-    float       *y;             /* [rows][channels], not x, dt or z */
+    float       *y;             /* [rows][channels], not x or dt; may be z */
     size_t       y_stride, rows, channels, states;
+    int          softplus;      /* dt is that of what stands there; not for selective_summary() */
 } kr_selective;
 
 /* Mamba-2's steps: dt = softplus(raw + bias), held within low..high, and decay = exp(dt a), for every head. */

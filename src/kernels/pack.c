@@ -36,8 +36,8 @@ static void pack_row_blocks(const kr_matrix *w, const kr_layout *t, unsigned cha
         size_t b = k % t->inputs / KR_BLOCK;
 
         if (row)
-            kr_blocks_read(t, row + k / t->inputs * t->file, b, &codes);
-        kr_blocks_put(t, (unsigned char *)(uintptr_t)kr_pack_record(t, &to, output, k), width, output % KR_STRIP, b,
+            kr_codes_read(t, row + k / t->inputs * t->file, b, &codes);
+        kr_codes_put(t, (unsigned char *)(uintptr_t)kr_pack_record(t, &to, output, k), width, output % KR_STRIP, b,
                       &codes);
     }
 }
@@ -98,9 +98,9 @@ void kr_pack_read_row(const kr_matrix *w, size_t output, float *row)
     kr_codes  codes;
 
     for (size_t k = 0; t.inputs && k < w->inputs; k += KR_BLOCK) {
-        kr_blocks_get(&t, kr_pack_record(&t, w, output, k), kr_pack_width(w, output), output % KR_STRIP,
+        kr_codes_get(&t, kr_pack_record(&t, w, output, k), kr_pack_width(w, output), output % KR_STRIP,
                       k % t.inputs / KR_BLOCK, &codes);
-        kr_blocks_floats(&t, &codes, row + k);
+        kr_codes_floats(&t, &codes, row + k);
     }
     for (size_t k = 0; t.inputs == 0 && k < w->inputs; k++) {
         size_t at = kr_pack_index(w, output, k);

@@ -3,7 +3,7 @@
  *
  * A strip holds up to four panels.  Float types: [input][panel][16], so that one step of all
  * 64 sums reads 64 neighbours, and a matrix-vector product reads memory as one stream.  Types of
- * blocks: for every 32 or 256 inputs a record (blocks.h); in Q8_0 for every 32 one of [panel][16]
+ * blocks: for every 32 or 256 inputs a record (codes.h); in Q8_0 for every 32 one of [panel][16]
  * half scales and then [input / 4][panel][16][4] weights, stored with 128 added.  The last strip
  * has the panels that are left; missing outputs are zero.  These bytes are also the file form
  * (--layout panels).
@@ -12,10 +12,10 @@
 #define KR_PACK_H
 
 #include "core/bits.h"
-#include "kernels/blocks.h"
+#include "kernels/codes.h"
 #include "kernels/kernels.h"
 
-enum { KR_STRIP = 64 };         /* outputs */
+enum { KR_STRIP = 64, KR_Q8_RECORD = KR_BLOCK + 2 };    /* outputs; bytes of a Q8_0 record per output */
 
 /* Outputs of the strip that holds 'output', padded to whole panels. */
 KR_INLINE size_t kr_pack_width(const kr_matrix *w, size_t output)

@@ -117,8 +117,10 @@ static void plain_selective(const kr_selective *p)
             size_t       at = c / KR_LANES * p->states * KR_LANES + c % KR_LANES;
             const float *b = p->b + t * p->bc_stride, *read = p->c + t * p->bc_stride;
             float        dt = p->dt[t * p->dt_stride + c], x = p->x[t * p->x_stride + c];
-            float        dtx = dt * x, y = 0;
+            float        dtx, y = 0;
 
+            dt = p->softplus ? kr_softplus(dt) : dt;
+            dtx = dt * x;
             for (size_t n = 0; n < p->states; n++, at += KR_LANES) {
                 float decay = kr_expf(dt * p->a[at]);
 

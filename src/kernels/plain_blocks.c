@@ -48,7 +48,7 @@ void kr_plain_product_blocks(const kr_product *p)
             for (size_t b = 0; b < blocks; b++) {
                 kr_codes codes;
 
-                kr_blocks_get(&t, kr_pack_record(&t, p->w, o, b * KR_BLOCK), width, o % KR_STRIP,
+                kr_codes_get(&t, kr_pack_record(&t, p->w, o, b * KR_BLOCK), width, o % KR_STRIP,
                               b % (t.inputs / KR_BLOCK), &codes);
                 total = plain_block(&t, &codes, &p->q[r * blocks + b], total);
             }

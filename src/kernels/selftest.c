@@ -191,7 +191,7 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     float left[ST_STATES * ST_PADDED], end[ST_STATES * ST_PADDED];
     kr_conv      conv = { w, a, x, ST_OUT, h, ST_OUT, y, ST_OUT, ST_ROWS, ST_OUT, ST_TAPS, 0 };
     kr_selective scan = { a, w, x, dt, y, ST_OUT, ST_OUT, ST_OUT, bc, bc + ST_STATES, 2 * ST_STATES, h, dt,
-                          ST_OUT, ST_ROWS, ST_OUT, ST_STATES };
+                          ST_OUT, ST_ROWS, ST_OUT, ST_STATES, 0 };
     float        out[ST_ROWS * ST_OUT];
 
     selftest_fill(w, ST_TAPS * ST_PADDED, 5);
@@ -217,8 +217,10 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     k->combine(left, end, NULL, h, ST_STATES * ST_PADDED);
     hash = selftest_states(selftest_states(hash, left), end);
     k->selective(&scan);
-    hash = selftest_states(hash, h);
-    return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
+    hash = kr_hash_floats(selftest_states(hash, h), out, ST_ROWS * ST_OUT);
+    scan.softplus = 1;
+    k->selective(&scan);
+    return kr_hash_floats(selftest_states(hash, h), out, ST_ROWS * ST_OUT);
 }
 
 /* Two heads of a panel and a part, more states than a segment has; the first state decays to +0. */

@@ -1,5 +1,5 @@
 /*
- * template_block.h - products whose weights are codes with shared scales (blocks.h), and activations for them.
+ * template_block.h - products whose weights are codes with shared scales (codes.h), and activations for them.
  *
  * A lone row takes codes and scales as they stand and unpacks them in registers, as fast as memory brings them.  For more
  * rows 256 inputs of a strip are unpacked once, codes as bytes and scales as floats, and stay in the nearest cache

@@ -31,6 +31,8 @@
 #define V_POWER(a) \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
                                          _mm256_set1_epi32(0x3f800000)))
+/* p 2^n, where n is there as a number and in the low bits of 'shifted' */
+#define V_TIMES_POWER(p, n, shifted) V_MUL(p, V_POWER(shifted))
 /* a where |a| is not less than the bound (so for NaN too), else +0 */
 #define V_FLUSH(a, bound) _mm256_and_ps(a, _mm256_cmp_ps(V_ABS(a), bound, _CMP_NLT_UQ))
 /* Is there an x, neither +0 nor NaN, with |x| < bound?  LEAST gathers what BELOW looks at, from MOST on. */

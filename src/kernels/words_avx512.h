@@ -26,6 +26,7 @@
 #define V_POWER(a) \
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
                                          _mm512_set1_epi32(0x3f800000)))
+#define V_TIMES_POWER(p, n, shifted) ((void)(shifted), _mm512_scalef_ps(p, n))
 #define V_FLUSH(a, bound) \
     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(V_ABS(a), bound, _CMP_NLT_UQ), a)
 #define V_MOST()          _mm512_set1_ps(__builtin_inff())

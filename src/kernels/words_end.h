@@ -20,6 +20,7 @@
 #undef V_ABS
 #undef V_WITH_SIGN
 #undef V_POWER
+#undef V_TIMES_POWER
 #undef V_FLUSH
 #undef V_MOST
 #undef V_LEAST

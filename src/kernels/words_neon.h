@@ -28,6 +28,7 @@
 #define V_POWER(a) \
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
                                     vdupq_n_s32(0x3f800000)))
+#define V_TIMES_POWER(p, n, shifted) V_MUL(p, V_POWER(shifted))
 #define V_FLUSH(a, bound) KR_NAME(flushed)(a, bound)
 #define V_MOST()          vdupq_n_f32(__builtin_inff())
 #define V_LEAST(least, a) vminnmq_f32(vabsq_f32(a), least)

@@ -25,9 +25,9 @@ static kr_q8 *product_take_integers(const kr_matrix *w, size_t rows, kr_carve *c
     return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
 }
 
-kr_product kr_product_take(const kr_matrix *w, size_t rows, kr_carve *carve)
+void kr_product_take(kr_product *p, const kr_matrix *w, size_t rows, kr_carve *carve)
 {
-    return (kr_product){ .w = w, .q = product_take_integers(w, rows, carve), .rows = rows };
+    *p = (kr_product){ .w = w, .q = product_take_integers(w, rows, carve), .rows = rows };
 }
 
 void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve)
@@ -67,18 +67,25 @@ void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t f
         kernels->quantize(q, p->x + r * p->x_stride + from, 0, 1, to - from);
 }
 
-void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+void kr_product_block(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to, float *y,
+                      size_t y_stride)
 {
-    kr_product part = *p;
+    kr_product part = { p->w, p->bias, p->x, p->x_stride, p->q, y, y_stride, p->rows };
     kr_matrix  w;
 
     if (from == to)
         return;
-    w = kr_pack_part(p->w, from, to);
-    part.w = &w;
-    part.bias = p->bias ? p->bias + from : NULL;
-    part.y += from;
+    if (from > 0 || to < p->w->outputs) {
+        w = kr_pack_part(p->w, from, to);
+        part.w = &w;
+        part.bias = p->bias ? p->bias + from : NULL;
+    }
     kr_kernels_product(kernels, &part);
+}
+
+void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+{
+    kr_product_block(kernels, p, from, to, p->y + from, p->y_stride);
 }
 
 /* ---- tasks -------------------------------------------------------------------------------------- */
@@ -168,8 +175,9 @@ void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, 
                     size_t x_stride, float *y, size_t y_stride, size_t rows)
 {
     size_t     used = context->scratch.used;
-    kr_product p = kr_product_take(w, rows, &context->scratch);
+    kr_product p;
 
+    kr_product_take(&p, w, rows, &context->scratch);
     p.bias = bias;
     p.x = x;
     p.x_stride = x_stride;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/panels.h"
-#include "kernels/blocks.h"
+#include "kernels/codes.h"
 #include "model/model.h"
 
 /* A source with its dimensions of 1 left out, and perhaps a part of it. */

@@ -214,7 +214,7 @@ static void convert_encode(int32_t type, const float *row, size_t width, unsigne
     kr_layout t = kr_layout_of(type);
 
     for (size_t k = 0; t.inputs && k < width; k += t.inputs, out += t.file)
-        kr_encode_block(type, row + k, out);
+        kr_encode_block(&t, row + k, out);
     for (size_t k = 0; t.inputs == 0 && k < width; k++)
         switch (type) {
         case KR_TYPE_F32: kr_store_u32(out + 4 * k, kr_bits_of(row[k])); break;
@@ -235,20 +235,46 @@ static krait_status convert_representable(convert_job *job, const convert_item *
     return KRAIT_OK;
 }
 
+/* Row r of panels of blocks as a row of the same blocks. */
+static void convert_unpack(const kr_matrix *w, size_t r, unsigned char *out)
+{
+    kr_layout t = kr_layout_of(w->type);
+    kr_codes  codes[8];
+
+    for (size_t k = 0; k < w->inputs; k += t.inputs, out += t.file) {
+        for (size_t b = 0; b < t.inputs / KR_BLOCK; b++)
+            kr_codes_get(&t, kr_pack_record(&t, w, r, k), kr_pack_width(w, r), r % KR_STRIP, b, codes + b);
+        kr_encode_codes(&t, codes, out);
+    }
+}
+
+/* A row whose numbers are the source's own bits; 0: it is to be made. */
+static int convert_copy(const convert_job *job, const convert_item *item, size_t r, unsigned char *out)
+{
+    const kr_bound      *bound = item->bound;
+    const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
+    size_t               bytes = convert_row_bytes(item->type, item->width);
+    kr_matrix            w = { data, item->rows, item->width, item->type };
+
+    if (bound->type != item->type || bound->transpose || bound->logarithm)
+        return 0;
+    if (!bound->panels)
+        memcpy(out, data + r * bytes, bytes);
+    else if (kr_layout_of(item->type).inputs)
+        convert_unpack(&w, r, out);
+    else
+        return 0;
+    return 1;
+}
+
 static krait_status convert_strip(convert_job *job, const convert_item *item, size_t from, size_t rows)
 {
     size_t bytes = convert_row_bytes(item->type, item->width);
     krait_status status = KRAIT_OK;
 
     for (size_t r = 0; r < rows && status == KRAIT_OK; r++) {
-        const kr_bound *bound = item->bound;
-
-        if (bound->type == item->type && !bound->panels && !bound->transpose && !bound->logarithm) {
-            const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
-
-            memcpy(job->strip + r * bytes, data + (from + r) * bytes, bytes);
+        if (convert_copy(job, item, from + r, job->strip + r * bytes))
             continue;
-        }
         convert_read(job, item, from + r, job->row);
         status = convert_representable(job, item, job->row);
         if (status == KRAIT_OK)

@@ -14,7 +14,7 @@
 
 enum {
     FIT_SPREADS = 10,           /* candidates to either side, a tenth of an integer apart */
-    FIT_LEAST_SCALE = 63,       /* of six bits */
+    ENCODE_SIX = 63,            /* the largest scale of six bits */
     FIT_MOST_HALF = 0x7bff
 };
 
@@ -46,7 +46,7 @@ static uint16_t half_for(float scale, float whole, float most)
 
     if ((half & 0x7fff) > FIT_MOST_HALF)
         half = (uint16_t)((half & 0x8000) | FIT_MOST_HALF);
-    if ((half & 0x7fff) != 0 && (half & 0x7fff) < FIT_MOST_HALF &&
+    if ((half & 0x7fff) < FIT_MOST_HALF &&
         kr_magnitude(whole) > (most + 0.5f) * kr_magnitude(kr_float_of_half(half)))
         half++;
     return half;
@@ -168,123 +168,149 @@ static fit_line fit_both(const float *x, int count, int top, int below)
     return found;
 }
 
-/* ---- blocks of 32 ---- */
+/* ---- integers into the bytes of a block -------------------------------------------------------- */
 
-/* The scale is rounded to half first; other readers know these very bytes, so nothing is searched. */
-static void write_q8_0(const float *x, unsigned char *block)
+static void encode_small(const kr_layout *t, const kr_codes *c, unsigned char *block)
 {
-    uint16_t half = kr_half_of_float(kr_magnitude(largest_of(x, 32)) / 127.0f);
-    float    scale = kr_float_of_half(half);
+    unsigned char *q = block + 2 * t->halves + 4 * t->high;
+    uint32_t       fifth = 0;
 
-    kr_store_u16(block, half);
-    for (int i = 0; i < 32; i++)
-        block[2 + i] = (unsigned char)(int8_t)round_within(scale > 0 ? x[i] / scale : 0.0f, -127, 127);
+    for (size_t i = 0; i < t->halves; i++)
+        kr_store_u16(block + 2 * i, c->half[i]);
+    for (size_t i = 0; i < KR_BLOCK; i++) {
+        q[i % 16] |= (unsigned char)((c->code[i] & 15) << i / 16 * 4);
+        fifth |= (uint32_t)(c->code[i] >> 4 & 1) << i;
+    }
+    if (t->high)
+        kr_store_u32(block + 2 * t->halves, fifth);
 }
 
-/* Q4_0, Q5_0; Q4_1 and Q5_1 with an offset. */
-static void write_small(int32_t type, const float *x, unsigned char *block)
+/* Eight pairs of six bits in twelve bytes; of code i of 32 the b-th byte pair's nibble, above it a bit of h. */
+static void encode_pairs(const kr_layout *t, const kr_codes *c, unsigned char *block)
 {
-    int            has_offset = type == KRAIT_Q4_1 || type == KRAIT_Q5_1;
-    int            middle = type == KRAIT_Q5_0 || type == KRAIT_Q5_1 ? 16 : 8;
-    fit_line       line = { 0, 0 };
-    float          scale, offset;
-    uint32_t       high = 0;
-    unsigned char *q = block + (has_offset ? 4 : 2) + (middle == 16 ? 4 : 0);
+    unsigned char *s = block + 4, *h = block + 16, *q = block + (t->high ? 48 : 16);
 
-    if (has_offset)
-        line = fit_both(x, 32, 2 * middle - 1, 0);
+    kr_store_u16(block, c->half[0]);
+    kr_store_u16(block + 2, c->half[1]);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 2; k++) {
+            s[4 * k + i] = (unsigned char)(c[i].scale[k] | c[i + 4].scale[k] >> 4 << 6);
+            s[8 + i] |= (unsigned char)((c[i + 4].scale[k] & 15) << 4 * k);
+        }
+    for (size_t b = 0; b < 8; b++)
+        for (size_t i = 0; i < KR_BLOCK; i++) {
+            q[b / 2 * 32 + i] |= (unsigned char)((c[b].code[i] & 15) << b % 2 * 4);
+            if (t->high)
+                h[i] |= (unsigned char)(c[b].code[i] >> 4 << b);
+        }
+}
+
+static void encode_sixes(const kr_codes *c, unsigned char *block)
+{
+    for (size_t b = 0; b < 8; b++) {
+        for (size_t i = 0; i < KR_BLOCK; i++) {
+            block[b / 4 * 64 + b % 2 * 32 + i] |= (unsigned char)((c[b].code[i] & 15) << b % 4 / 2 * 4);
+            block[128 + b / 4 * 32 + i] |= (unsigned char)(c[b].code[i] >> 4 << b % 4 * 2);
+        }
+        memcpy(block + 192 + 2 * b, c[b].scale, 2);
+    }
+    kr_store_u16(block + 208, c->half[0]);
+}
+
+void kr_encode_codes(const kr_layout *t, const kr_codes *codes, unsigned char *block)
+{
+    memset(block, 0, t->file);
+    if (t->type == KRAIT_Q8_0) {
+        kr_store_u16(block, codes->half[0]);
+        for (size_t i = 0; i < KR_BLOCK; i++)
+            block[2 + i] = codes->code[i] ^ 0x80;
+    } else if (t->type == KRAIT_Q6_K) {
+        encode_sixes(codes, block);
+    } else if (t->inputs == KR_BLOCK) {
+        encode_small(t, codes, block);
+    } else {
+        encode_pairs(t, codes, block);
+    }
+}
+
+/* ---- integers for numbers ---------------------------------------------------------------------- */
+
+/* Code 'zero' is 0; q is x / unit. */
+static uint8_t code_of(float x, float unit, int zero, int top)
+{
+    float q = kr_magnitude(unit) > 0 ? x / unit : 0.0f;
+
+    return (uint8_t)((int)round_within(q, (float)-zero, (float)(top - zero)) + zero);
+}
+
+/* The scale is rounded to half first.  -128 is not used: the same magnitudes on both sides. */
+static void choose_q8_0(const float *x, kr_codes *c)
+{
+    float scale;
+
+    c->half[0] = kr_half_of_float(kr_magnitude(largest_of(x, KR_BLOCK)) / 127.0f);
+    scale = kr_float_of_half(c->half[0]);
+    for (size_t i = 0; i < KR_BLOCK; i++)
+        c->code[i] = (uint8_t)((int)round_within(scale > 0 ? x[i] / scale : 0.0f, -127, 127) + 128);
+}
+
+static void choose_small(const kr_layout *t, const float *x, kr_codes *c)
+{
+    int      top = t->high ? 31 : 15;
+    fit_line line = { 0, 0 };
+
+    if (t->halves == 2)
+        line = fit_both(x, KR_BLOCK, top, 0);
     else
-        line.scale = fit_scale(x, 32, middle);
-    kr_store_u16(block, half_for(line.scale, 0, 0));
-    if (has_offset)
-        kr_store_u16(block + 2, half_for(line.offset, 0, 0));
-    scale = kr_float_of_half(kr_load_u16(block));
-    offset = has_offset ? kr_float_of_half(kr_load_u16(block + 2)) : (float)-middle * scale;
-    memset(q, 0, 16);
-    for (int i = 0; i < 32; i++) {
-        float stored = kr_magnitude(scale) > 0 ? (x[i] - offset) / scale : (float)(has_offset ? 0 : middle);
-        int   code = (int)round_within(stored, 0, (float)(2 * middle - 1));
+        line.scale = fit_scale(x, KR_BLOCK, t->zero);
+    c->half[0] = half_for(line.scale, 0, 0);
+    c->half[1] = half_for(line.offset, 0, 0);
+    for (size_t i = 0; i < KR_BLOCK; i++)
+        c->code[i] = code_of(x[i] - kr_float_of_half(c->half[1]), kr_float_of_half(c->half[0]), t->zero, top);
+}
 
-        q[i % 16] |= (unsigned char)((code & 15) << i / 16 * 4);
-        high |= (uint32_t)(code >> 4) << i;
+static void choose_pairs(const kr_layout *t, const float *x, kr_codes *c)
+{
+    int      top = t->high ? 31 : 15;
+    fit_line lines[8];
+    float    most = 0, least = 0, d, d_offset;
+
+    for (int b = 0; b < 8; b++) {
+        lines[b] = fit_both(x + KR_BLOCK * b, KR_BLOCK, top, 1);
+        most = lines[b].scale > most ? lines[b].scale : most;
+        least = lines[b].offset < least ? lines[b].offset : least;
     }
-    if (middle == 16)
-        kr_store_u32(q - 4, high);
-}
-
-/* ---- blocks of 256 ---- */
-
-/* The integer times 'unit' that is nearest to x. */
-static int units_of(float x, float unit, int low, int high)
-{
-    return kr_magnitude(unit) > 0 ? (int)round_within(x / unit, (float)low, (float)high) : 0;
-}
-
-/* Q4_K and Q5_K keep eight pairs of six bits in twelve bytes. */
-static void write_scales(const int *scale, const int *offset, unsigned char *s)
-{
-    for (int i = 0; i < 4; i++) {
-        s[i] = (unsigned char)(scale[i] | scale[i + 4] >> 4 << 6);
-        s[i + 4] = (unsigned char)(offset[i] | offset[i + 4] >> 4 << 6);
-        s[i + 8] = (unsigned char)((scale[i + 4] & 15) | (offset[i + 4] & 15) << 4);
+    c->half[0] = half_for(most / ENCODE_SIX, most, ENCODE_SIX);
+    c->half[1] = half_for(-least / ENCODE_SIX, least, ENCODE_SIX);
+    d = kr_float_of_half(c->half[0]);
+    d_offset = kr_float_of_half(c->half[1]);
+    for (int b = 0; b < 8; b++) {
+        c[b].scale[0] = code_of(lines[b].scale, d, 0, ENCODE_SIX);
+        c[b].scale[1] = code_of(-lines[b].offset, d_offset, 0, ENCODE_SIX);
+        for (int i = 0; i < KR_BLOCK; i++)
+            c[b].code[i] = code_of(x[KR_BLOCK * b + i] + d_offset * (float)c[b].scale[1], d * (float)c[b].scale[0], 0, top);
     }
 }
 
-static void write_pairs(int32_t type, const float *x, unsigned char *block)
+static void choose_sixes(const kr_layout *t, const float *x, kr_codes *c)
 {
-    int            top = type == KRAIT_Q5_K ? 31 : 15, scale[8], offset[8];
-    unsigned char *h = block + 16, *q = block + (type == KRAIT_Q5_K ? 48 : 16);
-    fit_line       lines[8];
-    float          most = 0, least = 0, d, d_offset;
-
-    for (int r = 0; r < 8; r++) {
-        lines[r] = fit_both(x + 32 * r, 32, top, 1);
-        most = lines[r].scale > most ? lines[r].scale : most;
-        least = lines[r].offset < least ? lines[r].offset : least;
-    }
-    kr_store_u16(block, half_for(most / FIT_LEAST_SCALE, most, FIT_LEAST_SCALE));
-    kr_store_u16(block + 2, half_for(-least / FIT_LEAST_SCALE, least, FIT_LEAST_SCALE));
-    d = kr_float_of_half(kr_load_u16(block));
-    d_offset = kr_float_of_half(kr_load_u16(block + 2));
-    for (int r = 0; r < 8; r++) {
-        scale[r] = units_of(lines[r].scale, d, 0, FIT_LEAST_SCALE);
-        offset[r] = units_of(-lines[r].offset, d_offset, 0, FIT_LEAST_SCALE);
-    }
-    write_scales(scale, offset, block + 4);
-    memset(block + 16, 0, type == KRAIT_Q5_K ? 160 : 128);
-    for (int i = 0; i < 256; i++) {
-        int code = units_of(x[i] + d_offset * (float)offset[i / 32], d * (float)scale[i / 32], 0, top);
-
-        q[i / 64 * 32 + i % 32] |= (unsigned char)((code & 15) << i % 64 / 32 * 4);
-        if (type == KRAIT_Q5_K)
-            h[i % 32] |= (unsigned char)(code >> 4 << i / 32);
-    }
-}
-
-static void write_q6_k(const float *x, unsigned char *block)
-{
-    unsigned char *q = block, *h = block + 128;
-    float          runs[16], largest, d;
-    uint16_t       half;
+    float runs[16], largest, d;
 
     for (int r = 0; r < 16; r++)
-        runs[r] = fit_scale(x + 16 * r, 16, 32);
+        runs[r] = fit_scale(x + 16 * r, 16, t->zero);
     largest = largest_of(runs, 16);
-    half = half_for(-largest / 128.0f, largest, 128.0f);
-    d = kr_float_of_half(half);
-    memset(block, 0, 192);
-    kr_store_u16(block + 208, half);
-    for (int r = 0; r < 16; r++)
-        block[192 + r] = (unsigned char)(int8_t)units_of(runs[r], d, -128, 127);
-    for (int i = 0; i < 256; i++) {
-        int code = units_of(x[i], d * (float)(int8_t)block[192 + i / 16], -32, 31) + 32;
+    c->half[0] = half_for(-largest / 128.0f, largest, 128);
+    d = kr_float_of_half(c->half[0]);
+    for (int r = 0; r < 16; r++) {
+        int scale = (int)code_of(runs[r], d, 128, 255) - 128;
 
-        q[i / 128 * 64 + i % 64] |= (unsigned char)((code & 15) << i % 128 / 64 * 4);
-        h[i / 128 * 32 + i % 32] |= (unsigned char)(code >> 4 << i % 128 / 32 * 2);
+        c[r / 2].scale[r % 2] = (uint8_t)scale;
+        for (int i = 0; i < 16; i++)
+            c[r / 2].code[r % 2 * 16 + i] = code_of(x[16 * r + i], d * (float)scale, t->zero, 63);
     }
 }
 
-/* ---- any ---- */
+/* ---- any --------------------------------------------------------------------------------------- */
 
 float kr_encode_limit(int32_t type)
 {
@@ -299,12 +325,15 @@ float kr_encode_limit(int32_t type)
     }
 }
 
-void kr_encode_block(int32_t type, const float *x, unsigned char *block)
+void kr_encode_block(const kr_layout *t, const float *x, unsigned char *block)
 {
-    switch (type) {
-    case KRAIT_Q8_0:                  write_q8_0(x, block); break;
-    case KRAIT_Q4_K: case KRAIT_Q5_K: write_pairs(type, x, block); break;
-    case KRAIT_Q6_K:                  write_q6_k(x, block); break;
-    default:                          write_small(type, x, block); break;
+    kr_codes codes[8] = { { { 0 }, { 0 }, { 0 } } };
+
+    switch (t->type) {
+    case KRAIT_Q8_0:                  choose_q8_0(x, codes); break;
+    case KRAIT_Q4_K: case KRAIT_Q5_K: choose_pairs(t, x, codes); break;
+    case KRAIT_Q6_K:                  choose_sixes(t, x, codes); break;
+    default:                          choose_small(t, x, codes); break;
     }
+    kr_encode_codes(t, codes, block);
 }

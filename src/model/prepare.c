@@ -36,8 +36,8 @@ void kr_source_floats(int32_t type, const unsigned char *data, uint64_t from, si
     for (; t.inputs && count; from += taken, x += taken, count -= taken) {
         size_t first = (size_t)(from % KR_BLOCK);
 
-        kr_blocks_read(&t, data + from / t.inputs * t.file, (size_t)(from % t.inputs / KR_BLOCK), &codes);
-        kr_blocks_floats(&t, &codes, numbers);
+        kr_codes_read(&t, data + from / t.inputs * t.file, (size_t)(from % t.inputs / KR_BLOCK), &codes);
+        kr_codes_floats(&t, &codes, numbers);
         taken = kr_min(KR_BLOCK - first, count);
         memcpy(x, numbers + first, taken * sizeof *x);
     }

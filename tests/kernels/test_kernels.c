@@ -234,7 +234,7 @@ static void compare_selective(const kr_kernels *k, kr_random *random, size_t cha
     float *bc = floats(random, rows * 2 * states, 1), *h = floats(random, memory, 1);
     float *y = floats(random, count, 0), *expected = copy_of(y, count), *h2 = copy_of(h, memory);
     kr_selective p = { a, d, x, dt, gated ? z : NULL, stride, stride, stride, bc, bc + states,
-                       2 * states, h, y, stride, rows, channels, states };
+                       2 * states, h, y, stride, rows, channels, states, 0 };
 
     for (size_t i = 0; rows == 1 && i < stride; i++)
         dt[i] = 0;              /* what is flushed shows at its bound, where states stay as they are */

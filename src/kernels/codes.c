@@ -1,5 +1,5 @@
-/* blocks.c - codes and scales out of the blocks of files, into records of panels and out of them. */
-#include "kernels/blocks.h"
+/* codes.c - codes and scales out of the blocks of files, into records of panels and out of them. */
+#include "kernels/codes.h"
 
 #include "core/real.h"
 
@@ -51,7 +51,7 @@ static uint8_t blocks_signed_six(const unsigned char *p, size_t i)
     return (uint8_t)(((p[i % 8] >> i / 8 * 4 & 15) | (p[8 + i % 4] >> i / 4 * 2 & 3) << 4) - 32);
 }
 
-void kr_blocks_read(const kr_layout *t, const unsigned char *p, size_t b, kr_codes *c)
+void kr_codes_read(const kr_layout *t, const unsigned char *p, size_t b, kr_codes *c)
 {
     *c = (kr_codes){ 0 };
     switch (t->type) {
@@ -110,7 +110,7 @@ static uint32_t blocks_mask(size_t bits)
     return 0x01010101u * ((1u << bits) - 1);
 }
 
-void kr_blocks_put(const kr_layout *t, unsigned char *record, size_t width, size_t column, size_t b,
+void kr_codes_put(const kr_layout *t, unsigned char *record, size_t width, size_t column, size_t b,
                    const kr_codes *c)
 {
     unsigned char *at = record + kr_layout_at(*t, width, b), *low = at + t->scales * width + 4 * column;
@@ -134,7 +134,7 @@ void kr_blocks_put(const kr_layout *t, unsigned char *record, size_t width, size
         kr_store_u32(high + 4 * i * width, highs[i]);
 }
 
-void kr_blocks_get(const kr_layout *t, const unsigned char *record, size_t width, size_t column, size_t b,
+void kr_codes_get(const kr_layout *t, const unsigned char *record, size_t width, size_t column, size_t b,
                    kr_codes *c)
 {
     const unsigned char *at = record + kr_layout_at(*t, width, b), *low = at + t->scales * width + 4 * column;
@@ -156,7 +156,7 @@ void kr_blocks_get(const kr_layout *t, const unsigned char *record, size_t width
 }
 
 /* In the order of roundings in which files' own library has it: what a row of an embedding is. */
-void kr_blocks_floats(const kr_layout *t, const kr_codes *c, float *weights)
+void kr_codes_floats(const kr_layout *t, const kr_codes *c, float *weights)
 {
     float d = kr_float_of_half(c->half[0]), m = kr_float_of_half(c->half[1]);
 

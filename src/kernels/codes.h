@@ -1,5 +1,5 @@
 /*
- * blocks.h - weights that are codes of a few bits with shared scales: how a record of their panels is built.
+ * codes.h - weights that are codes of a few bits with shared scales: how a record of their panels is built.
  *
  * core/panels.def has a line for each type.  A record holds, for every output of the strip and 32 or 256 inputs:
  *
@@ -18,8 +18,8 @@
  *
  * where a part is 16 inputs and scales of two parts without minima have a sign.
  */
-#ifndef KR_BLOCKS_H
-#define KR_BLOCKS_H
+#ifndef KR_CODES_H
+#define KR_CODES_H
 
 #include "core/bits.h"
 #include "kernels/kernels.h"
@@ -67,13 +67,13 @@ typedef struct kr_codes {
 /* Scale and minimum of 6 bits each of the b-th 32 of Q4_K and Q5_K, out of their 12 bytes. */
 void kr_blocks_sixes(kr_codes *codes, const unsigned char *p, size_t b);
 /* The b-th 32 of a block as files have it. */
-void kr_blocks_read(const kr_layout *t, const unsigned char *block, size_t b, kr_codes *codes);
+void kr_codes_read(const kr_layout *t, const unsigned char *block, size_t b, kr_codes *codes);
 /* The b-th 32 in column 'column' of a record, from there and to there. */
-void kr_blocks_get(const kr_layout *t, const unsigned char *record, size_t width, size_t column, size_t b,
+void kr_codes_get(const kr_layout *t, const unsigned char *record, size_t width, size_t column, size_t b,
                    kr_codes *codes);
-void kr_blocks_put(const kr_layout *t, unsigned char *record, size_t width, size_t column, size_t b,
+void kr_codes_put(const kr_layout *t, unsigned char *record, size_t width, size_t column, size_t b,
                    const kr_codes *codes);
 /* As floats. */
-void kr_blocks_floats(const kr_layout *t, const kr_codes *codes, float *weights);
+void kr_codes_floats(const kr_layout *t, const kr_codes *codes, float *weights);
 
 #endif

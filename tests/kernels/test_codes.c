@@ -1,11 +1,11 @@
 /*
- * test_blocks.c - weights that are codes with shared scales: what blocks of files say, products in every table against
+ * test_codes.c - weights that are codes with shared scales: what blocks of files say, products in every table against
  * plain C, plain C against double.
  *
  * Outputs lie between guards; matrices end within a vector, a panel, a strip; scales are of either sign, zero, large
  * and small, now and then infinite or NaN; codes and activations are now and then the extremes.
  */
-#include "kernels/blocks.h"
+#include "kernels/codes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -292,8 +292,8 @@ static void compare_panels(const struct block_type *type, kr_random *random)
         for (size_t b = 0; b < INPUTS / KR_BLOCK; b++) {
             size_t at = b * KR_BLOCK / t.inputs, in = b % (t.inputs / KR_BLOCK);
 
-            kr_blocks_read(&t, file + ((128 + o) * (INPUTS / t.inputs) + at) * t.file, in, &codes);
-            kr_blocks_get(&t, kr_pack_record(&t, &w, 128 + o, b * KR_BLOCK), 32, o, in, &read);
+            kr_codes_read(&t, file + ((128 + o) * (INPUTS / t.inputs) + at) * t.file, in, &codes);
+            kr_codes_get(&t, kr_pack_record(&t, &w, 128 + o, b * KR_BLOCK), 32, o, in, &read);
             CHECK_BYTES(&codes, &read, sizeof codes);
         }
     }
