@@ -86,6 +86,7 @@ for source in examples/*.c; do
     [ -e "$BUILD/examples/$name$EXE" ] && stage "examples/$name" example "$name"
 done
 stage see          tests/check_see.sh "$RUN $BUILD/examples/see$EXE"
+stage chat         tests/check_chat.sh "$RUN $BUILD/examples/chat$EXE"
 stage audio        tests/check_audio.sh "$RUN $BUILD/examples/audio_stream$EXE"
 stage motion       tests/check_motion.sh "$RUN $BUILD/examples/motion_loop$EXE"
 stage command      tests/cli/test_cli.sh "$BUILD/krait$EXE"
