@@ -287,7 +287,11 @@ static void compare_tame(const kr_kernels *k, kr_random *random, size_t channels
         for (size_t i = 0; i < 16; i++)
             a[3 * 16 + i] = 100;
     if (edge == 6)
-        dt[at] = kr_float_of(0x7f800000u), dt[channels / 2] = kr_float_of(0x7fc00000u);
+        dt[channels / 2] = kr_float_of(0x7f800000u);
+    for (size_t i = 0; edge == 6 && i < rows * 2 * EDGE_STATES; i++)
+        bc[i] = bc[i] < 0 ? -bc[i] : bc[i] + 0.5f;      /* the states are infinite with one sign, so y is no NaN */
+    if (edge == 6 && rows > 2)
+        dt[channels + channels / 2] = kr_float_of(0x7fc00000u);
     k->selective(&p);
     p.y = expected;
     p.z = expected;
