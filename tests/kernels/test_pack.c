@@ -131,7 +131,7 @@ TEST(pack_columns_equal_rows)
             }
 }
 
-/* Blocks of random bytes, one after another as blocks.c puts them, and by whole panels; with rows that are left over. */
+/* Blocks of random bytes, one after another as codes.c puts them, and by whole panels; with rows that are left over. */
 TEST(pack_blocks_are_put)
 {
     static const int32_t blocks[] = { KRAIT_Q4_0, KRAIT_Q4_1, KRAIT_Q5_0, KRAIT_Q5_1, KRAIT_Q2_K, KRAIT_Q3_K, KRAIT_Q4_K,
@@ -156,8 +156,8 @@ TEST(pack_blocks_are_put)
 
                     memset(codes.code, t.zero, sizeof codes.code);
                     if (o < w.outputs)
-                        kr_blocks_read(&t, source + o * row + k / t.inputs * t.file, b, &codes);
-                    kr_blocks_put(&t, (unsigned char *)(uintptr_t)kr_pack_record(&t, &w, o, k), kr_pack_width(&w, o),
+                        kr_codes_read(&t, source + o * row + k / t.inputs * t.file, b, &codes);
+                    kr_codes_put(&t, (unsigned char *)(uintptr_t)kr_pack_record(&t, &w, o, k), kr_pack_width(&w, o),
                                   o % KR_STRIP, b, &codes);
                 }
             kr_pack_rows(&w, got, source, 0, w.outputs);
