@@ -1,5 +1,5 @@
 /*
- * pack_blocks.c - whole panels of blocks of 4 to 6 bits: words of four codes at a time, as blocks.c puts them one by one.
+ * pack_blocks.c - whole panels of blocks of 4 to 6 bits: words of four codes at a time, as codes.c puts them one by one.
  *
  * Masks are the same for every byte of a word, so that the order of bytes does not matter.
  */
@@ -70,7 +70,7 @@ static void planes_scales(unsigned char *record, unsigned char *at, size_t width
         at[0] = p[192 + 2 * b];
         at[width] = p[192 + 2 * b + 1];
     } else if (t->scales) {
-        kr_blocks_sixes(&codes, p + 4, b);
+        kr_codes_sixes(&codes, p + 4, b);
         at[0] = codes.scale[0];
         at[width] = codes.scale[1];
     }

@@ -131,7 +131,7 @@ TEST(pack_columns_equal_rows)
             }
 }
 
-/* Blocks of random bytes, one after another as blocks.c puts them, and by whole panels; with rows that are left over. */
+/* Blocks of random bytes, one after another as codes.c puts them, and by whole panels; with rows that are left over. */
 TEST(pack_blocks_are_put)
 {
     static const int32_t blocks[] = { KRAIT_Q4_0, KRAIT_Q4_1, KRAIT_Q5_0, KRAIT_Q5_1, KRAIT_Q2_K, KRAIT_Q3_K, KRAIT_Q4_K,
