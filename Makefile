@@ -16,6 +16,9 @@
 #   O=dir                    there instead of .build/ and lib/
 #   RUN=program              what runs the tests of another machine: with
 #                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+#
+#   CC=musl-gcc LDFLAGS=-static, CC=x86_64-w64-mingw32-gcc and CC="clang --target=wasm32-wasi"
+#   are other systems (docs/systems.md), CC=arm-none-eabi-gcc a machine without one (docs/embedded.md)
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -37,6 +40,15 @@ number  = $(shell sed -n 's/^.define KRAIT_$(1)  *\([0-9]*\).*/\1/p' include/kra
 VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call number,VERSION_PATCH)
 ABI     := $(call number,ABI)
 
+# The compiler says what it makes programs for: how they are called, and what is not there.
+TARGET := $(shell $(CC) $(CFLAGS) -dumpmachine)
+WINDOWS := $(findstring mingw32,$(TARGET))
+WASM    := $(findstring wasm32,$(TARGET))
+EXE     := $(if $(WINDOWS),.exe)$(if $(WASM),.wasm)
+ifeq ($(origin AR),default)
+AR      := $(or $(shell $(CC) -print-prog-name=$(if $(WASM),llvm-)ar),ar)
+endif
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wpointer-arith -Wwrite-strings -Wundef $(if $(WERROR),-Werror)
 
@@ -44,6 +56,16 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 # instruction set open a region for it there.
 KR_CFLAGS  := -std=c11 -fPIC -fvisibility=hidden -ffp-contract=off $(WARN)
 KR_LDFLAGS :=
+THREADS    := -pthread
+DEFS       := $(if $(SAN),,-Wl,-z,defs)
+ifneq ($(WASM),)
+# What WASI has not is made of what it has, by wasi-libc; threads are not.
+EMULATED   := signal getpid process-clocks
+KR_CFLAGS  := $(filter-out -fPIC,$(KR_CFLAGS)) -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID \
+              -D_WASI_EMULATED_PROCESS_CLOCKS -DKRAIT_NO_THREADS
+KR_LDFLAGS += $(EMULATED:%=-lwasi-emulated-%) -Wl,-z,stack-size=1048576
+THREADS    :=
+endif
 ifneq ($(OPENMP),)
 KR_CFLAGS  += -fopenmp
 KR_LDFLAGS += -fopenmp
@@ -51,8 +73,6 @@ endif
 ifneq ($(SAN),)
 KR_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 KR_LDFLAGS += -fsanitize=$(SAN)
-else
-DEFS       := -Wl,-z,defs
 endif
 COMPILE     = $(CC) $(CPPFLAGS) $(CFLAGS) $(KR_CFLAGS)
 LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
@@ -61,7 +81,7 @@ LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
 comma := ,
 space := $(subst ,, )
 CONFIG := $(strip $(notdir $(CC)) $(if $(OPENMP),openmp) $(SAN))
-CONFIG := $(subst $(comma),-,$(subst $(space),-,$(CONFIG)))
+CONFIG := $(subst =,-,$(subst $(comma),-,$(subst $(space),-,$(CONFIG))))
 B      := $(if $(O),$(O)/).build/$(CONFIG)
 L      := $(or $(O),lib)
 Q      := $(if $(V),,@)
@@ -77,12 +97,23 @@ PROGRAMS := $(sort $(wildcard tests/programs/*.c))
 BENCHES  := $(sort $(wildcard tests/bench/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 
+# These put themselves in the place of POSIX, or need its threads.
+ifneq ($(WINDOWS)$(WASM),)
+PROGRAMS := $(filter %/no_threads.c,$(PROGRAMS))
+EXAMPLES := $(if $(WASM),$(filter-out %/threads.c,$(EXAMPLES)),$(EXAMPLES))
+endif
+
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
-binaries  = $(patsubst %.c,$(B)/%,$(1))
+binaries  = $(patsubst %.c,$(B)/%$(EXE),$(1))
 STATIC   := $(B)/libkrait.a
 SHARED   := $(B)/libkrait.so.$(VERSION)
-COMMAND  := $(if $(CLI),$(B)/krait)
 ONE      := $(if $(O),$(O)/).build/amalgamation
+COMMAND  := $(if $(CLI),$(B)/krait$(EXE))
+ifneq ($(WINDOWS),)
+SHARED   := $(B)/krait.dll $(B)/libkrait.dll.a
+else ifneq ($(WASM),)
+SHARED   :=
+endif
 
 # lib/ holds what was made last, of whatever configuration; tests use $(B) alone.
 all: $(STATIC) $(SHARED) $(COMMAND)
@@ -90,8 +121,8 @@ all: $(STATIC) $(SHARED) $(COMMAND)
 	@for file in $(^F); do \
 		cmp -s $(B)/$$file $(L)/$$file || { rm -f $(L)/$$file; cp $(B)/$$file $(L)/; }; \
 	done
-	@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI)
-	@ln -sf libkrait.so.$(ABI) $(L)/libkrait.so
+	$(if $(filter %.so.$(VERSION),$(SHARED)),@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI); \
+		ln -sf libkrait.so.$(ABI) $(L)/libkrait.so)
 
 # ---- how things are made ----
 
@@ -110,7 +141,17 @@ $(STATIC): $(call objects,$(LIB)) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(SHARED): $(call objects,$(LIB)) $(B)/sources src/krait.map
+# What a DLL gives away is what krait.map names, so that the objects are those of the static library.
+$(B)/krait.def: src/krait.map
+	$(Q){ echo EXPORTS; sed -n 's/^ *\([A-Za-z0-9_]*\);.*/    \1/p' $<; } >$@
+
+$(B)/libkrait.dll.a: $(B)/krait.dll ;
+$(B)/krait.dll: $(call objects,$(LIB)) $(B)/sources $(B)/krait.def
+	$(call say,ld $@)
+	$(Q)$(LINK) -shared -static-libgcc -Wl,--out-implib=$(B)/libkrait.dll.a -o $@ \
+		$(filter %.o %.def,$^) -lm
+
+$(B)/libkrait.so.$(VERSION): $(call objects,$(LIB)) $(B)/sources src/krait.map
 	$(call say,ld $@)
 	$(Q)$(LINK) -shared -Wl,-soname,libkrait.so.$(ABI) -Wl,--version-script=src/krait.map \
 		$(DEFS) -o $@ $(filter %.o,$^) -lm
@@ -119,27 +160,27 @@ $(B)/command.a: $(call objects,$(filter-out %/main.c,$(CLI))) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/krait: $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
+$(B)/krait$(EXE): $(call objects,$(filter %/main.c,$(CLI))) $(if $(CLI),$(B)/command.a) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) -o $@ $(filter %.o %.a,$^) -lm
 
 $(B)/support.a: $(call objects,$(SUPPORT)) $(B)/sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/krait-test: $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
+$(B)/krait-test$(EXE): $(call objects,$(TESTS) $(SUPPORT)) $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) -o $@ $(filter %.o %.a,$^) -lm
 
 # A program of the tests, or an example, may name flags for its linker in <name>.flags.
 $(call binaries,$(PROGRAMS)): $(wildcard tests/programs/*.flags)
 $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(BENCHES)): $(B)/command.a
-$(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%: $(B)/%.o $(B)/support.a $(STATIC)
+$(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%$(EXE): $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) -pthread $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) $(STATIC) -lm
 
-$(call binaries,$(EXAMPLES)): $(B)/%: $(B)/%.o $(STATIC)
+$(call binaries,$(EXAMPLES)): $(B)/%$(EXE): $(B)/%.o $(STATIC)
 	$(call say,ld $@)
 	$(Q)$(LINK) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
 
@@ -171,10 +212,11 @@ test: export COMPILE := $(COMPILE)
 test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
 test: export RUN     := $(RUN)
+test: export EXE     := $(EXE)
 test: export ONE     := $(ONE)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
-test: $(B)/krait-test $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
+test: $(B)/krait-test$(EXE) $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
 	@tests/run.sh $(T)
 
 bench: $(call binaries,$(BENCHES)) $(COMMAND)
@@ -189,6 +231,10 @@ demo: all
 	@echo "$$(($$(date +%s) - $(BEGUN))) seconds from the word make"
 
 to_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+# From the folder of CMake's files: relative where both are below PREFIX, which may be moved.
+to_include = $(if $(filter $(PREFIX)/%,$(LIBDIR)),$(if $(filter $(PREFIX)/%,$(INCLUDEDIR)),$(strip \
+	$(subst $(space),/,$(patsubst %,..,$(subst /, ,$(patsubst $(PREFIX)/%,%,$(LIBDIR))/cmake/krait)))/$(strip \
+	$(patsubst $(PREFIX)/%,%,$(INCLUDEDIR)))),),)
 install: all
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(wildcard include/krait.h*) $(DESTDIR)$(INCLUDEDIR)
@@ -200,6 +246,12 @@ install: all
 		-e 's|@includedir@|$(call to_prefix,$(INCLUDEDIR))|' -e 's|@version@|$(VERSION)|' \
 		-e 's|@private@|$(if $(OPENMP),-fopenmp )-lm|' pkgconfig/krait.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/krait.pc
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/cmake/krait
+	for file in kraitConfig.cmake kraitConfigVersion.cmake; do \
+		sed -e 's|@to_lib@|../..|' -e 's|@version@|$(VERSION)|' -e 's|@abi@|$(ABI)|' \
+			-e "s|@to_include@|$(to_include)|" -e 's|@openmp@|$(if $(OPENMP),ON)|' \
+			pkgconfig/$$file.in >$(DESTDIR)$(LIBDIR)/cmake/krait/$$file || exit 1; \
+	done
 	$(if $(COMMAND),$(INSTALL) -m 755 $(COMMAND) $(DESTDIR)$(BINDIR))
 	$(if $(COMMAND),$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMMAND),$(INSTALL) -m 644 docs/krait.1 $(DESTDIR)$(MANDIR)/man1)
@@ -207,7 +259,8 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/krait.h*))) \
 		$(addprefix $(DESTDIR)$(LIBDIR)/,libkrait.a libkrait.so libkrait.so.$(ABI) \
-		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait \
+		libkrait.so.$(VERSION) pkgconfig/krait.pc cmake/krait/kraitConfig.cmake \
+		cmake/krait/kraitConfigVersion.cmake) $(DESTDIR)$(BINDIR)/krait \
 		$(DESTDIR)$(MANDIR)/man1/krait.1
 
 clean:

@@ -21,4 +21,4 @@ fi
 # shellcheck disable=SC2086
 $LINK -o "$one" $OBJECTS "$one.o" -lm || exit 1
 # shellcheck disable=SC2086
-[ -z "$($RUN "$one" -l conformance)" ] || $RUN "$one" conformance
+[ -z "$($RUN "$one" -l conformance)" ] || $RUN "$one" -j 0 conformance

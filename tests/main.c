@@ -1,16 +1,15 @@
 /*
  * main.c - runs the tests that tests.def lists.
  *
- *     krait-test [-l] [-v] [filter...]
+ *     krait-test [-j processes] [-l] [-v] [filter...]
  *
- * Started in the source root.  -l lists, -v prints what took longest; a filter keeps
- * the tests whose name contains it.
+ * Started in the source root.  -j runs them in so many processes (0: one a processor), -l lists, -v
+ * prints what took longest; a filter keeps the tests whose name contains it.
  */
 #define _XOPEN_SOURCE 700
 
 #include "test.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -22,6 +21,8 @@
 #include <unistd.h>
 
 #include "krait.h"
+#include "support/system.h"
+#include "support/workers.h"
 
 enum { PATH_SIZE = 1024, PATHS = 8, MOST_PRINTED = 10, SLOWEST = 5 };
 
@@ -188,7 +189,7 @@ char *test_path(char *buffer, size_t size, const char *name)
 
         snprintf(scratch, sizeof scratch, "%s/krait-test-XXXXXX",
                  folder && folder[0] ? folder : "/tmp");
-        if (!mkdtemp(scratch)) {
+        if (!system_scratch(scratch)) {
             perror(scratch);
             exit(2);
         }
@@ -198,12 +199,6 @@ char *test_path(char *buffer, size_t size, const char *name)
         exit(2);
     }
     return buffer;
-}
-
-static int remove_one(const char *path, const struct stat *about, int flag, struct FTW *walk)
-{
-    (void)about, (void)flag, (void)walk;
-    return remove(path);
 }
 
 /* ---- the run ---- */
@@ -229,18 +224,6 @@ static void crashed(int number)
     raise(number);
 }
 
-/* Sanitizers have handlers of their own, which say more: those stay. */
-static void name_the_crash(void)
-{
-    static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-    struct sigaction found;
-
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (sigaction(numbers[i], NULL, &found) == 0 && !(found.sa_flags & SA_SIGINFO)
-            && found.sa_handler == SIG_DFL)
-            signal(numbers[i], crashed);
-}
-
 static int wanted(const char *name, char **filters)
 {
     if (!*filters)
@@ -251,71 +234,88 @@ static int wanted(const char *name, char **filters)
     return 0;
 }
 
-static void print_slowest(double *took)
+static size_t chosen[CASES + 1];        /* the tests that were asked for, in order */
+
+static void print_slowest(double *took, size_t count)
 {
     for (int n = 0; n < SLOWEST; n++) {
-        int slowest = 0;
+        size_t slowest = 0;
 
-        for (int i = 1; i < CASES; i++)
+        for (size_t i = 1; i < count; i++)
             if (took[i] > took[slowest])
                 slowest = i;
         if (took[slowest] <= 0)
             return;
-        printf("%8.3f s  %s\n", took[slowest], cases[slowest].name);
+        printf("%8.3f s  %s\n", took[slowest], cases[chosen[slowest]].name);
         took[slowest] = 0;
     }
+}
+
+static int run_one(size_t test, double *took)
+{
+    const struct test_case *test_case = &cases[chosen[test]];
+    double                  begin;
+
+    current = test_case->name;
+    failures = skipped = 0;
+    note[0] = '\0';
+    begin = seconds();
+    test_case->run();
+    *took = seconds() - begin;
+    if (failures > MOST_PRINTED)
+        printf("FAIL %s: %d more\n", current, failures - MOST_PRINTED);
+    return failures ? WORKERS_FAILED : skipped ? WORKERS_SKIPPED : WORKERS_PASSED;
+}
+
+static void remove_scratch(void)
+{
+    if (scratch[0])
+        system_remove(scratch);
+}
+
+static size_t choose(char **filters, int list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < CASES; i++)
+        if (wanted(cases[i].name, filters)) {
+            chosen[count++] = i;
+            if (list)
+                printf("%s\n", cases[i].name);
+        }
+    return count;
 }
 
 int main(int argc, char **argv)
 {
     static double took[CASES + 1];
-    int           list = 0, verbose = 0, passed = 0, failed = 0, skips = 0;
+    int           list = 0, verbose = 0, outcomes[WORKERS_OUTCOMES] = { 0 };
+    size_t        processes = 1;
+    workers_job   job = { 0, run_one, remove_scratch };
     int           option;
 
-    while ((option = getopt(argc, argv, "lv")) != -1) {
+    while ((option = getopt(argc, argv, "j:lv")) != -1) {
         if (option == '?') {
-            fprintf(stderr, "usage: krait-test [-l] [-v] [filter...]\n");
+            fprintf(stderr, "usage: krait-test [-j processes] [-l] [-v] [filter...]\n");
             return 2;
         }
+        if (option == 'j')
+            processes = strtoul(optarg, NULL, 10);
         list |= option == 'l';
         verbose |= option == 'v';
     }
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    name_the_crash();
+    system_watch(crashed);
 
-    for (int i = 0; i < CASES; i++) {
-        double begin;
-
-        if (!wanted(cases[i].name, argv + optind))
-            continue;
-        if (list) {
-            printf("%s\n", cases[i].name);
-            continue;
-        }
-        current = cases[i].name;
-        failures = skipped = 0;
-        note[0] = '\0';
-        begin = seconds();
-        cases[i].run();
-        took[i] = seconds() - begin;
-
-        if (failures > MOST_PRINTED)
-            printf("FAIL %s: %d more\n", current, failures - MOST_PRINTED);
-        if (failures)
-            failed++;
-        else if (skipped)
-            skips++;
-        else
-            passed++;
-    }
-    if (scratch[0])
-        nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    job.count = choose(argv + optind, list);
     if (list)
         return 0;
+    workers_run(&job, processes ? processes : workers_best(), took, outcomes);
     if (verbose)
-        print_slowest(took);
-    if (passed + failed + skips == 0)
+        print_slowest(took, job.count);
+    if (job.count == 0)
         printf("FAIL krait-test: no test has such a name\n");
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skips);
-    return failed > 0 || passed + skips == 0;
+    printf("%d passed, %d failed, %d skipped\n", outcomes[WORKERS_PASSED], outcomes[WORKERS_FAILED],
+           outcomes[WORKERS_SKIPPED]);
+    return outcomes[WORKERS_FAILED] > 0 || job.count == 0;
 }

@@ -1,20 +1,17 @@
 /* files.c - whole files. */
-#define _POSIX_C_SOURCE 200809L
-
 #include "cli/files.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/show.h"
+#include "cli/system.h"
 
 char *file_read(const char *path, size_t *count)
 {
     int    standard = strcmp(path, "-") == 0;
-    FILE  *file = standard ? stdin : fopen(path, "rb");
+    FILE  *file = standard ? stdin : system_open(path, "rb");
     char  *bytes = NULL;
     size_t room = 0, got = 0;
 
@@ -50,17 +47,17 @@ failed:
 
 int output_open(output_file *file, const char *path)
 {
-    struct stat about;
-    size_t      room = strlen(path) + 32;
+    size_t room = strlen(path) + 32;
+    int    kind = system_kind(path);
 
     memset(file, 0, sizeof *file);
     file->path = path;
-    if (lstat(path, &about) != 0 || S_ISREG(about.st_mode)) {
+    if (kind == SYSTEM_NOTHING || kind == SYSTEM_FILE) {
         if (!(file->partial = malloc(room)))
             return complain(path, "out of memory");
-        snprintf(file->partial, room, "%s.partial-%ld", path, (long)getpid());
+        snprintf(file->partial, room, "%s.partial-%ld", path, system_process());
     }
-    file->stream = fopen(file->partial ? file->partial : path, "wb");
+    file->stream = system_open(file->partial ? file->partial : path, "wb");
     if (!file->stream) {
         complain(path, "cannot be written: %s", strerror(errno));
         free(file->partial);
@@ -75,7 +72,7 @@ void output_drop(output_file *file)
     if (file->stream)
         fclose(file->stream);
     if (file->partial)
-        remove(file->partial);
+        system_delete(file->partial);
     free(file->partial);
     memset(file, 0, sizeof *file);
 }
@@ -88,7 +85,7 @@ int output_close(output_file *file)
     bad |= fclose(file->stream) != 0;
     file->stream = NULL;
     if (!bad && file->partial)
-        bad = rename(file->partial, file->path) != 0;
+        bad = system_rename(file->partial, file->path) != 0;
     if (bad) {
         complain(file->path, "cannot be written: %s",
                  errno ? strerror(errno) : "disk full?");

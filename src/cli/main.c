@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/show.h"
+#include "cli/system.h"
 
 static const struct {
     const char *name;
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 {
     int status;
 
+    argv = system_begin(argc, argv);
     progress_catch();
     status = run_command(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE)

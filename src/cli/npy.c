@@ -14,6 +14,7 @@
 #include "cli/files.h"
 #include "cli/npy_header.h"
 #include "cli/show.h"
+#include "cli/system.h"
 
 enum { BLOCK = 65536 };
 
@@ -120,7 +121,7 @@ static int read_numbers(const char *path, FILE *file, npy_array *a, const npy_he
 
 int npy_read(npy_array *array, const char *path)
 {
-    FILE      *file = fopen(path, "rb");
+    FILE      *file = system_open(path, "rb");
     npy_header header;
     int        bad;
 

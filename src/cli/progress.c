@@ -1,15 +1,12 @@
 /* progress.c - the line is redrawn in place, at most ten times a second. */
-#define _POSIX_C_SOURCE 200809L
-
 #include "cli/progress.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli/show.h"
+#include "cli/system.h"
 
 #define PATIENCE  0.5           /* seconds before the line appears */
 #define REDRAW    0.1
@@ -23,23 +20,9 @@ static void stop(int number)
     stopped = 1;
 }
 
-/* A signal that is ignored, as by a shell's job in the background, stays so. */
-static void catch_signal(int number)
-{
-    struct sigaction action;
-
-    if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
-        return;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = stop;
-    action.sa_flags = (int)SA_RESETHAND;
-    sigaction(number, &action, NULL);
-}
-
 void progress_catch(void)
 {
-    catch_signal(SIGINT);
-    catch_signal(SIGTERM);
+    system_catch(stop);
 }
 
 int progress_stopped(void)
@@ -55,10 +38,7 @@ void progress_go_on(void)
 
 double progress_clock(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return system_clock();
 }
 
 void progress_begin(progress *p, const char *what, const char *unit)
@@ -67,7 +47,7 @@ void progress_begin(progress *p, const char *what, const char *unit)
     p->what = what;
     p->unit = unit;
     p->begun = p->drawn = progress_clock();
-    p->terminal = isatty(STDERR_FILENO);
+    p->terminal = system_terminal(stderr);
 }
 
 static void draw(const progress *p, uint64_t done, uint64_t total, double took)

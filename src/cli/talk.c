@@ -1,16 +1,14 @@
 /* talk.c - turns, and the way back. */
-#define _POSIX_C_SOURCE 200809L
-
 #include "cli/talk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/prompt.h"
 #include "cli/show.h"
+#include "cli/system.h"
 
 static const char talk_help[] =
     "What you type goes on the text, \\n being a new line and \\\\ a backslash; then the model writes.\n"
@@ -141,16 +139,16 @@ int talk_turns(const talk *t)
     session_past *past = session_past_make(t->session);
     char         *line = NULL;
     size_t        room = 0;
-    int           result = past ? -1 : 1, asks = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    int           result = past ? -1 : 1, asks = system_terminal(stdin) && system_terminal(stderr);
 
     if (asks)
         fputs("/help says what can be done\n", stderr);
     while (result < 0) {
-        ssize_t n;
+        long n;
 
         if (asks)
             fputs("> ", stderr);
-        n = getline(&line, &room, stdin);
+        n = system_line(&line, &room, stdin);
         if (n < 0)
             break;
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))

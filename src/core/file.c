@@ -7,9 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#if !defined(__wasi__)
 #include <sys/mman.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/pages.h"
 
 static krait_status read_all(kr_file *file, int descriptor, const char *path, kr_memory *memory,
                              krait_message *message)
@@ -19,6 +23,8 @@ static krait_status read_all(kr_file *file, int descriptor, const char *path, kr
 
     if (!block)
         return kr_fail_memory(message);
+    if (kr_memory_is_own(memory))
+        kr_pages_fill(block, file->count);
     while (done < file->count) {
         ssize_t got = read(descriptor, block + done, file->count - done);
 
@@ -36,10 +42,28 @@ static krait_status read_all(kr_file *file, int descriptor, const char *path, kr
     return KRAIT_OK;
 }
 
-static krait_status map_all(kr_file *file, int descriptor, const char *path, krait_message *message)
+#if defined(__wasi__)
+
+/* WASI maps no files: this one is read. */
+static krait_status map_all(kr_file *file, int descriptor, const char *path, kr_memory *memory,
+                            krait_message *message)
+{
+    return read_all(file, descriptor, path, memory, message);
+}
+
+static void unmap_all(kr_file *file)
+{
+    (void)file;
+}
+
+#else
+
+static krait_status map_all(kr_file *file, int descriptor, const char *path, kr_memory *memory,
+                            krait_message *message)
 {
     void *mapping = mmap(NULL, file->count, PROT_READ, MAP_PRIVATE, descriptor, 0);
 
+    (void)memory;
     if (mapping == MAP_FAILED)
         return kr_fail(message, KRAIT_ERR_IO, "%s: cannot be mapped: %s", kr_fail_path(path),
                        strerror(errno));
@@ -47,6 +71,14 @@ static krait_status map_all(kr_file *file, int descriptor, const char *path, kra
     file->bytes = mapping;
     return KRAIT_OK;
 }
+
+static void unmap_all(kr_file *file)
+{
+    if (file->mapping)
+        munmap(file->mapping, file->count);
+}
+
+#endif
 
 krait_status kr_file_open(kr_file *file, const char *path, int read, kr_memory *memory,
                           krait_message *message)
@@ -65,7 +97,7 @@ krait_status kr_file_open(kr_file *file, const char *path, int read, kr_memory *
     else if (about.st_size > 0) {
         file->count = (size_t)about.st_size;
         status = read ? read_all(file, descriptor, path, memory, message)
-                      : map_all(file, descriptor, path, message);
+                      : map_all(file, descriptor, path, memory, message);
     }
     close(descriptor);
     if (status != KRAIT_OK)
@@ -75,8 +107,7 @@ krait_status kr_file_open(kr_file *file, const char *path, int read, kr_memory *
 
 void kr_file_close(kr_file *file, kr_memory *memory)
 {
-    if (file->mapping)
-        munmap(file->mapping, file->count);
+    unmap_all(file);
     kr_memory_give(memory, file->block, file->count, KR_ALIGN);
     *file = (kr_file){ 0 };
 }

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "krait.h"
+#include "support/system.h"
 #include "support/tiny.h"
 #include "test.h"
 
@@ -35,7 +35,7 @@ static void write_shards(const tiny *t, char index[INDEX])
     size_t used = 0;
 
     test_path(folder, sizeof folder, "shards");
-    mkdir(folder, 0777);
+    system_folder(folder);
     path_of(path, "config.json");
     tiny_write(path, t->config, strlen(t->config));
     for (size_t k = 0; k < SHARDS; k++) {

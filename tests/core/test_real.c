@@ -199,6 +199,14 @@ static int check_fma(float a, float b, float c)
            CHECK(kr_canonical_bits(kr_fma(x, y, z)) == kr_canonical_bits(want));
 }
 
+/* That of musl leans on roundings, which WebAssembly has not; that of mingw-w64 on long double. */
+static int fmaf_is_right(void)
+{
+    volatile float x = 0x1.001p+0f, y = 0x1p-70f;
+
+    return fmaf(x, x, -y) == 0x1.002p+0f;
+}
+
 TEST(real_fma_of_odd_numbers)
 {
     static const uint32_t odd[] = {
@@ -209,6 +217,10 @@ TEST(real_fma_of_odd_numbers)
     };
     enum { N = sizeof odd / sizeof *odd };
 
+    if (!fmaf_is_right()) {
+        test_skip("this libm's fmaf rounds twice");
+        return;
+    }
     for (size_t i = 0; i < 2 * N; i++)
         for (size_t j = 0; j < N; j++)
             for (size_t k = 0; k < 2 * N; k++)
@@ -256,6 +268,10 @@ TEST(real_fma_of_random_numbers)
 {
     kr_random random = kr_random_from(2);
 
+    if (!fmaf_is_right()) {
+        test_skip("this libm's fmaf rounds twice");
+        return;
+    }
     for (int i = 0; i < 2000000; i++)
         if (!check_hard_fma(&random))
             return;

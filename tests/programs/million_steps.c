@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #if defined(__linux__)
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
+#ifndef SECCOMP_MODE_STRICT
+#define SECCOMP_MODE_STRICT 1           /* linux/seccomp.h is not there for musl-gcc */
+#endif
 #endif
 
 #include "krait.h"

@@ -1,5 +1,7 @@
 /* no_threads.c - a command built where there are no threads: one is fine, two are refused. */
+#ifndef KRAIT_NO_THREADS
 #define KRAIT_NO_THREADS
+#endif
 #include "cli/pool.c"
 
 #include <stdio.h>

@@ -8,11 +8,14 @@
 
 #include "support/pool.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#if !defined(KRAIT_NO_THREADS)
+
+#include <pthread.h>
+#include <sched.h>
 
 enum {
     MOST_THREADS = 64,
@@ -149,3 +152,28 @@ void pool_end(pool *p)
     pthread_cond_destroy(&p->wake);
     free(p);
 }
+
+#else
+
+/* No threads there: the caller does all tasks. */
+struct pool { int nothing; };
+
+void pool_run(void *user, krait_task_fn task, void *argument, size_t count)
+{
+    (void)user;
+    for (size_t i = 0; i < count; i++)
+        task(argument, i);
+}
+
+pool *pool_start(int threads)
+{
+    (void)threads;
+    return calloc(1, sizeof(pool));
+}
+
+void pool_end(pool *p)
+{
+    free(p);
+}
+
+#endif

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "support/random.h"
+#include "support/system.h"
 
 static void *taken(void *block)
 {
@@ -346,7 +346,7 @@ void tiny_folder(const tiny *t, const char *folder)
     unsigned char *bytes = tiny_safetensors(t, NULL, &count);
     char           path[1200];
 
-    mkdir(folder, 0777);
+    system_folder(folder);
     snprintf(path, sizeof path, "%s/config.json", folder);
     tiny_write(path, t->config, strlen(t->config));
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
