@@ -26,12 +26,22 @@ pub const KRAIT_F32: i32 = 0;
 pub const KRAIT_F16: i32 = 1;
 pub const KRAIT_BF16: i32 = 30;
 pub const KRAIT_Q8_0: i32 = 8;
+pub const KRAIT_Q4_0: i32 = 2;
+pub const KRAIT_Q4_1: i32 = 3;
+pub const KRAIT_Q5_0: i32 = 6;
+pub const KRAIT_Q5_1: i32 = 7;
+pub const KRAIT_Q2_K: i32 = 10;
+pub const KRAIT_Q3_K: i32 = 11;
+pub const KRAIT_Q4_K: i32 = 12;
+pub const KRAIT_Q5_K: i32 = 13;
+pub const KRAIT_Q6_K: i32 = 14;
 
 pub const KRAIT_OPEN_READ: i32 = 1;
 pub const KRAIT_OPEN_BORROW: i32 = 2;
 pub const KRAIT_OPEN_CHECK: i32 = 4;
 pub const KRAIT_OPEN_PLAIN: i32 = 8;
 pub const KRAIT_OPEN_FAST: i32 = 16;
+pub const KRAIT_OPEN_PREFETCH: i32 = 32;
 
 pub const KRAIT_IN_WIDTH: i32 = 1;
 pub const KRAIT_OUT_WIDTH: i32 = 2;

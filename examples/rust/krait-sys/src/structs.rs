@@ -34,194 +34,194 @@ pub type krait_parallel_fn = Option<
     ),
 >;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_message {
-    pub text: [c_char; 256],
+/// Name, size and alignment of a struct, and of every field its name, offset and size.
+#[doc(hidden)]
+pub type Layout = (&'static str, usize, usize, &'static [(&'static str, usize, usize)]);
+
+/// Structs laid out as C does it, and the table of them that tests/header.rs compares with C's.
+macro_rules! c_structs {
+    ($(pub struct $name:ident { $(pub $field:ident: $type:ty,)* })*) => {
+        $(
+            #[repr(C)]
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name {
+                $(pub $field: $type,)*
+            }
+        )*
+        #[doc(hidden)]
+        pub const LAYOUT: &[Layout] = &[$((
+            stringify!($name),
+            std::mem::size_of::<$name>(),
+            std::mem::align_of::<$name>(),
+            &[$((
+                stringify!($field),
+                std::mem::offset_of!($name, $field),
+                std::mem::size_of::<$type>(),
+            ),)*],
+        ),)*];
+    };
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_allocator {
-    pub user: *mut c_void,
-    pub allocate: Option<unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void>,
-    pub release: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize)>,
-}
+c_structs! {
+    pub struct krait_message {
+        pub text: [c_char; 256],
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_tensor {
-    pub name: *const c_char,
-    pub data: *const c_void,
-    pub bytes: u64,
-    pub shape: [u64; 4],
-    pub dimensions: i32,
-    pub r#type: i32,
-}
+    pub struct krait_allocator {
+        pub user: *mut c_void,
+        pub allocate: Option<unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void>,
+        pub release: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize)>,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_open_options {
-    pub size: usize,
-    pub max_bytes: u64,
-    pub allocator: *const krait_allocator,
-    pub progress: krait_progress_fn,
-    pub progress_user: *mut c_void,
-    pub warn: krait_warn_fn,
-    pub warn_user: *mut c_void,
-    pub description: *const c_char,
-    pub flags: i32,
-    pub unused_: i32,
-}
+    pub struct krait_tensor {
+        pub name: *const c_char,
+        pub data: *const c_void,
+        pub bytes: u64,
+        pub shape: [u64; 4],
+        pub dimensions: i32,
+        pub r#type: i32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_slot_info {
-    pub size: usize,
-    pub name: *const c_char,
-    pub width: usize,
-    pub kind: i32,
-    pub unused_: i32,
-}
+    pub struct krait_open_options {
+        pub size: usize,
+        pub max_bytes: u64,
+        pub allocator: *const krait_allocator,
+        pub progress: krait_progress_fn,
+        pub progress_user: *mut c_void,
+        pub warn: krait_warn_fn,
+        pub warn_user: *mut c_void,
+        pub description: *const c_char,
+        pub flags: i32,
+        pub unused_: i32,
+        pub parallel: krait_parallel_fn,
+        pub parallel_user: *mut c_void,
+        pub tasks: u32,
+        pub unused2_: u32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_state_options {
-    pub size: usize,
-    pub lanes: u32,
-    pub chunk: u32,
-    pub tasks: u32,
-    pub context: u32,
-    pub max_steps: u32,
-    pub unused_: u32,
-}
+    pub struct krait_slot_info {
+        pub size: usize,
+        pub name: *const c_char,
+        pub width: usize,
+        pub kind: i32,
+        pub unused_: i32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_part {
-    pub size: usize,
-    pub name: *const c_char,
-    pub shape: [u64; 4],
-    pub dimensions: i32,
-    pub unused_: i32,
-}
+    pub struct krait_state_options {
+        pub size: usize,
+        pub lanes: u32,
+        pub chunk: u32,
+        pub tasks: u32,
+        pub context: u32,
+        pub max_steps: u32,
+        pub unused_: u32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_order {
-    pub name: *const c_char,
-    pub order: *const i32,
-    pub count: usize,
-}
+    pub struct krait_part {
+        pub size: usize,
+        pub name: *const c_char,
+        pub shape: [u64; 4],
+        pub dimensions: i32,
+        pub unused_: i32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_slot {
-    pub name: *const c_char,
-    pub rows: *mut f32,
-    pub capacity: usize,
-    pub width: usize,
-    pub stride: usize,
-}
+    pub struct krait_order {
+        pub name: *const c_char,
+        pub order: *const i32,
+        pub count: usize,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_input {
-    pub size: usize,
-    pub steps: usize,
-    pub tokens: *const i32,
-    pub features: *const f32,
-    pub dt: *const f32,
-    pub reset: *const u8,
-    pub lengths: *const u32,
-    pub parallel: krait_parallel_fn,
-    pub parallel_user: *mut c_void,
-    pub progress: krait_progress_fn,
-    pub progress_user: *mut c_void,
-    pub mode: i32,
-    pub nan_policy: i32,
-    pub orders: *const krait_order,
-    pub order_count: usize,
-}
+    pub struct krait_slot {
+        pub name: *const c_char,
+        pub rows: *mut f32,
+        pub capacity: usize,
+        pub width: usize,
+        pub stride: usize,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_output {
-    pub size: usize,
-    pub rows: *mut f32,
-    pub capacity: usize,
-    pub which: i32,
-    pub mode_used: i32,
-    pub held: *mut u8,
-    pub counts: *mut u32,
-    pub steps_done: usize,
-    pub stride: usize,
-    pub slots: *mut krait_slot,
-    pub slot_count: usize,
-}
+    pub struct krait_input {
+        pub size: usize,
+        pub steps: usize,
+        pub tokens: *const i32,
+        pub features: *const f32,
+        pub dt: *const f32,
+        pub reset: *const u8,
+        pub lengths: *const u32,
+        pub parallel: krait_parallel_fn,
+        pub parallel_user: *mut c_void,
+        pub progress: krait_progress_fn,
+        pub progress_user: *mut c_void,
+        pub mode: i32,
+        pub nan_policy: i32,
+        pub orders: *const krait_order,
+        pub order_count: usize,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_tokenizer_options {
-    pub size: usize,
-    pub max_bytes: u64,
-    pub allocator: *const krait_allocator,
-}
+    pub struct krait_output {
+        pub size: usize,
+        pub rows: *mut f32,
+        pub capacity: usize,
+        pub which: i32,
+        pub mode_used: i32,
+        pub held: *mut u8,
+        pub counts: *mut u32,
+        pub steps_done: usize,
+        pub stride: usize,
+        pub slots: *mut krait_slot,
+        pub slot_count: usize,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_decoder {
-    pub held: [u8; 4],
-    pub count: u8,
-    pub begun: u8,
-    pub unused_: [u8; 2],
-}
+    pub struct krait_tokenizer_options {
+        pub size: usize,
+        pub max_bytes: u64,
+        pub allocator: *const krait_allocator,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_token_info {
-    pub size: usize,
-    pub bytes: *const c_char,
-    pub count: usize,
-    pub flags: i32,
-    pub unused_: i32,
-}
+    pub struct krait_decoder {
+        pub held: [u8; 4],
+        pub count: u8,
+        pub begun: u8,
+        pub unused_: [u8; 2],
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_rng {
-    pub word: [u64; 2],
-}
+    pub struct krait_token_info {
+        pub size: usize,
+        pub bytes: *const c_char,
+        pub count: usize,
+        pub flags: i32,
+        pub unused_: i32,
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_sample_options {
-    pub size: usize,
-    pub temperature: f32,
-    pub top_p: f32,
-    pub min_p: f32,
-    pub repetition: f32,
-    pub top_k: u32,
-    pub unused_: u32,
-    pub recent: *const i32,
-    pub recent_count: usize,
-}
+    pub struct krait_rng {
+        pub word: [u64; 2],
+    }
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct krait_convert_options {
-    pub size: usize,
-    pub max_bytes: u64,
-    pub allocator: *const krait_allocator,
-    pub progress: krait_progress_fn,
-    pub progress_user: *mut c_void,
-    pub warn: krait_warn_fn,
-    pub warn_user: *mut c_void,
-    pub description: *const c_char,
-    pub r#type: i32,
-    pub layout: i32,
-    pub flags: i32,
-    pub unused_: i32,
+    pub struct krait_sample_options {
+        pub size: usize,
+        pub temperature: f32,
+        pub top_p: f32,
+        pub min_p: f32,
+        pub repetition: f32,
+        pub top_k: u32,
+        pub unused_: u32,
+        pub recent: *const i32,
+        pub recent_count: usize,
+    }
+
+    pub struct krait_convert_options {
+        pub size: usize,
+        pub max_bytes: u64,
+        pub allocator: *const krait_allocator,
+        pub progress: krait_progress_fn,
+        pub progress_user: *mut c_void,
+        pub warn: krait_warn_fn,
+        pub warn_user: *mut c_void,
+        pub description: *const c_char,
+        pub r#type: i32,
+        pub layout: i32,
+        pub flags: i32,
+        pub unused_: i32,
+    }
 }
 
 macro_rules! sized_defaults {

@@ -3,7 +3,6 @@
 
 use krait_sys::*;
 use std::fmt::Write as _;
-use std::mem::{align_of, offset_of, size_of};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -117,66 +116,20 @@ fn c_table(header: &str) -> Vec<String> {
 
 // ---- the table, as Rust has it ----
 
-macro_rules! structs_here {
-    ($table:ident; $($name:ident { $($field:ident)* })*) => {$(
-        $table.push(format!("{} {} {}", stringify!($name), size_of::<$name>(), align_of::<$name>()));
-        $(
-            // SAFETY: a zeroed struct of integers, floats and pointers.
-            let size = { let all: $name = unsafe { std::mem::zeroed() }; std::mem::size_of_val(&all.$field) };
-            let field = stringify!($field).trim_start_matches("r#");
-            $table.push(format!("{}.{field} {} {size}", stringify!($name), offset_of!($name, $field)));
-        )*
-    )*};
-}
-
-macro_rules! constants_here {
-    ($table:ident; $($name:ident)*) => {
-        $($table.push(format!("{} {}", stringify!($name), $name as i64));)*
-    };
-}
-
 fn rust_table() -> Vec<String> {
     let mut table = Vec::new();
-    structs_here! { table;
-        krait_message { text }
-        krait_allocator { user allocate release }
-        krait_tensor { name data bytes shape dimensions r#type }
-        krait_open_options { size max_bytes allocator progress progress_user warn warn_user
-            description flags unused_ }
-        krait_slot_info { size name width kind unused_ }
-        krait_state_options { size lanes chunk tasks context max_steps unused_ }
-        krait_part { size name shape dimensions unused_ }
-        krait_order { name order count }
-        krait_slot { name rows capacity width stride }
-        krait_input { size steps tokens features dt reset lengths parallel parallel_user progress
-            progress_user mode nan_policy orders order_count }
-        krait_output { size rows capacity which mode_used held counts steps_done stride slots
-            slot_count }
-        krait_tokenizer_options { size max_bytes allocator }
-        krait_decoder { held count begun unused_ }
-        krait_token_info { size bytes count flags unused_ }
-        krait_rng { word }
-        krait_sample_options { size temperature top_p min_p repetition top_k unused_ recent
-            recent_count }
-        krait_convert_options { size max_bytes allocator progress progress_user warn warn_user
-            description r#type layout flags unused_ }
+    for (name, size, align, fields) in LAYOUT {
+        table.push(format!("{name} {size} {align}"));
+        for (field, offset, size) in *fields {
+            table.push(format!("{name}.{} {offset} {size}", field.trim_start_matches("r#")));
+        }
     }
-    constants_here! { table;
-        KRAIT_VERSION_MAJOR KRAIT_VERSION_MINOR KRAIT_VERSION_PATCH KRAIT_ABI KRAIT_NUMERICS
-        KRAIT_STATE_ALIGNMENT KRAIT_OK KRAIT_ERR_ARGUMENT KRAIT_ERR_MEMORY KRAIT_ERR_IO
-        KRAIT_ERR_FORMAT KRAIT_ERR_UNSUPPORTED KRAIT_ERR_SHAPE KRAIT_ERR_MODEL KRAIT_ERR_ALIGNMENT
-        KRAIT_ERR_SPACE KRAIT_ERR_CANCELLED KRAIT_ERR_CANNOT_STEP KRAIT_ERR_BUILD KRAIT_F32
-        KRAIT_F16 KRAIT_BF16 KRAIT_Q8_0 KRAIT_OPEN_READ KRAIT_OPEN_BORROW KRAIT_OPEN_CHECK
-        KRAIT_OPEN_PLAIN KRAIT_OPEN_FAST KRAIT_IN_WIDTH KRAIT_OUT_WIDTH KRAIT_VOCABULARY
-        KRAIT_LAYERS KRAIT_PARAMETERS KRAIT_WHOLE_SEQUENCE KRAIT_WEIGHT_BYTES
-        KRAIT_STATE_BYTES_PER_LANE KRAIT_CAN_STEP KRAIT_USES_DT KRAIT_TAKES_TOKENS KRAIT_END_TOKEN
-        KRAIT_GRID_ROWS KRAIT_GRID_COLUMNS KRAIT_MOST_STEPS KRAIT_SLOT_ORDER KRAIT_SLOT_ROWS
-        KRAIT_SLOT_INNER KRAIT_ALL_LANES KRAIT_RECURRENT KRAIT_AUTO KRAIT_SCAN KRAIT_CONVOLUTION
-        KRAIT_ROWS_ALL KRAIT_ROWS_LAST KRAIT_ROWS_NONE KRAIT_NAN_PROPAGATE KRAIT_NAN_REFUSE
-        KRAIT_NAN_HOLD KRAIT_TOKENIZER_COUNT KRAIT_TOKENIZER_BEGIN KRAIT_TOKENIZER_END
-        KRAIT_TOKENIZER_UNKNOWN KRAIT_TOKENIZER_ENCODES KRAIT_TEXT_SPECIAL KRAIT_TEXT_GOES_ON
-        KRAIT_TEXT_AROUND KRAIT_TOKEN_SPECIAL KRAIT_TOKEN_ADDED KRAIT_TOKEN_BYTE
-        KRAIT_TOKEN_UNUSED KRAIT_TOKEN_UNKNOWN KRAIT_LAYOUT_ROWS KRAIT_LAYOUT_PANELS
+    for line in include_str!("../src/constants.rs").lines() {
+        if let Some(constant) = line.strip_prefix("pub const ") {
+            let (name, value) = constant.split_once(" = ").unwrap();
+            let name = name.split(':').next().unwrap();
+            table.push(format!("{name} {}", value.trim_end_matches(';')));
+        }
     }
     table
 }

@@ -6,7 +6,7 @@ use crate::{sys, Decoder, Error, Input, Result, Sampler, State};
 /// Tokens that `Sampler::repetition` looks back on, as in `krait generate`.
 const RECENT: usize = 64;
 
-/// Made by [`State::generate`]: pieces of text, whole characters each.  What came out has been read by the state, too:
+/// Made by [`State::generate`] and [`State::go_on`]: pieces of text, whole characters each.  What came out has been read by the state, too:
 /// drop it at any time, and the state goes on from there.
 pub struct Generate<'s> {
     state: &'s mut State,
@@ -41,6 +41,41 @@ impl State {
         sampler: &'s mut Sampler,
         most: usize,
     ) -> Result<Generate<'s>> {
+        self.write(prompt, sampler, most, sys::KRAIT_TEXT_AROUND)
+    }
+
+    /// The same behind a text that the state has read: the prompt goes on that one, and there must be one.
+    ///
+    /// ```
+    /// use krait::Sampler;
+    /// let model = krait::Model::open("../../models/mamba-novels.gguf")?;
+    /// let (mut state, mut sampler) = (model.state()?, Sampler::greedy());
+    /// state.generate("It was a ", &mut sampler, 30)?.count();
+    /// let mut other = state.fork()?; // two ways from here
+    /// let one: String = state.go_on(" She ", &mut sampler, 30)?.collect::<Result<_, _>>()?;
+    /// let two: String = other.go_on(" They ", &mut sampler, 30)?.collect::<Result<_, _>>()?;
+    /// assert_ne!(one, two);
+    /// # Ok::<(), krait::Error>(())
+    /// ```
+    pub fn go_on<'s>(
+        &'s mut self,
+        prompt: &str,
+        sampler: &'s mut Sampler,
+        most: usize,
+    ) -> Result<Generate<'s>> {
+        if prompt.is_empty() {
+            return Err(Error::argument("a text goes on with a prompt"));
+        }
+        self.write(prompt, sampler, most, sys::KRAIT_TEXT_GOES_ON)
+    }
+
+    fn write<'s>(
+        &'s mut self,
+        prompt: &str,
+        sampler: &'s mut Sampler,
+        most: usize,
+        flags: i32,
+    ) -> Result<Generate<'s>> {
         if self.lanes() != 1 {
             return Err(Error::argument("a state of one lane generates text"));
         }
@@ -49,7 +84,7 @@ impl State {
         };
         let mut tokens = match prompt {
             "" => Vec::new(),
-            prompt => tokenizer.with_flags(sys::KRAIT_TEXT_AROUND).encode(prompt)?,
+            prompt => tokenizer.with_flags(flags).encode(prompt)?,
         };
         if tokens.is_empty() {
             tokens.push(self.model().end_token().unwrap_or(0));
@@ -78,7 +113,11 @@ impl Generate<'_> {
         self
     }
 
+    /// Tokens that cannot come out are not looked back on.
     fn remember(&mut self, token: i32) {
+        if token as usize >= self.choices {
+            return;
+        }
         if self.recent.len() == RECENT {
             self.recent.remove(0);
         }

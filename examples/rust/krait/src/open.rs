@@ -7,6 +7,7 @@ use std::ptr;
 
 use crate::error::check_with;
 use crate::hooks::{Hooks, Progress, Warn};
+use crate::pool::{parallel, user_of, Parallel};
 use crate::{sys, Error, Model, Result};
 
 /// What a model is opened with; [`Model::options`] makes one with krait's defaults.
@@ -32,6 +33,8 @@ pub struct OpenOptions<'a> {
     description: Option<String>,
     progress: Option<Box<Progress<'a>>>,
     warn: Option<Box<Warn<'a>>>,
+    parallel: Option<&'a dyn Parallel>,
+    tasks: u32,
 }
 
 impl<'a> OpenOptions<'a> {
@@ -60,6 +63,17 @@ impl<'a> OpenOptions<'a> {
     /// `KRAIT_OPEN_FAST`: may trade bits for speed.
     pub fn fast(self, on: bool) -> Self {
         self.flag(sys::KRAIT_OPEN_FAST, on)
+    }
+
+    /// Bring weights that are used in place into memory now, not when they are first used.
+    pub fn prefetch(self, on: bool) -> Self {
+        self.flag(sys::KRAIT_OPEN_PREFETCH, on)
+    }
+
+    /// Threads that help to pack and to prefetch, in so many tasks at once; no bit depends on them.
+    pub fn parallel(mut self, threads: &'a dyn Parallel, tasks: u32) -> Self {
+        (self.parallel, self.tasks) = (Some(threads), tasks);
+        self
     }
 
     /// JSON that replaces the file's own description.
@@ -161,6 +175,7 @@ impl<'a> OpenOptions<'a> {
     ) -> Result<Model> {
         check_library()?;
         let description = self.description.as_deref().map(c_text).transpose()?;
+        let threads = self.parallel;
         let mut hooks = Hooks::new(self.progress.as_deref_mut(), self.warn.as_deref_mut());
         let mut options = sys::krait_open_options {
             max_bytes: self.max_bytes,
@@ -168,6 +183,9 @@ impl<'a> OpenOptions<'a> {
             flags: self.flags | more_flags,
             progress: hooks.progress(),
             warn: hooks.warn(),
+            parallel: threads.is_some().then_some(parallel as _),
+            parallel_user: user_of(&threads),
+            tasks: self.tasks,
             ..Default::default()
         };
         options.progress_user = hooks.user();

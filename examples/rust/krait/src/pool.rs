@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
@@ -34,6 +35,11 @@ impl Task {
     }
 }
 
+/// What krait hands to parallel(); the option must lie still during the call.
+pub(crate) fn user_of(threads: &Option<&dyn Parallel>) -> *mut c_void {
+    threads.as_ref().map_or(ptr::null_mut(), |threads| ptr::from_ref(threads).cast_mut().cast())
+}
+
 /// krait's callback: `user` points to a `&dyn Parallel`.
 pub(crate) unsafe extern "C" fn parallel(
     user: *mut c_void,
@@ -41,7 +47,7 @@ pub(crate) unsafe extern "C" fn parallel(
     argument: *mut c_void,
     count: usize,
 ) {
-    // SAFETY: State::run_into() put it there, and it lives during the call.
+    // SAFETY: from user_of(), and it lives during the call.
     let threads = unsafe { *user.cast_const().cast::<&dyn Parallel>() };
     if let Some(function) = task {
         let task = Task { function, argument };

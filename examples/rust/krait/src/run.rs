@@ -6,7 +6,7 @@ use std::ptr;
 use crate::error::check_with;
 use crate::hooks::{Hooks, Progress};
 use crate::open::c_text;
-use crate::pool::{parallel, Parallel};
+use crate::pool::{parallel, user_of, Parallel};
 use crate::{sys, Error, Result, State, Status};
 
 /// How rows are run.  The results of `Recurrent` are the same bits everywhere, the others' are close to them.
@@ -288,7 +288,7 @@ impl State {
             reset: pointer(input.reset).cast(),
             lengths: pointer(input.lengths),
             parallel: threads.is_some().then_some(parallel as _),
-            parallel_user: threads.as_ref().map_or(ptr::null_mut(), |t| ptr::from_ref(t) as *mut _),
+            parallel_user: user_of(&threads),
             progress: hooks.progress(),
             progress_user: hooks.user(),
             mode: input.mode.raw(),

@@ -37,7 +37,8 @@ fn opening_reads_bytes_and_tells_progress() {
         })
         .open_memory(&file)
         .unwrap();
-    let other = Model::open(NOVELS).unwrap();
+    let pool = krait::Pool::new(2);
+    let other = Model::options().prefetch(true).parallel(&pool, 2).open(NOVELS).unwrap();
     assert!(model.same_as(&other) && model.hash() == other.hash());
     drop(model);
     assert!(most > 1_000_000);
