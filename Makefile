@@ -240,6 +240,10 @@ demo: all
 	@echo "$$(($$(date +%s) - $(BEGUN))) seconds from the word make"
 
 to_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+# From the folder of CMake's files: relative where both are below PREFIX, which may be moved.
+to_include = $(if $(filter $(PREFIX)/%,$(LIBDIR)),$(if $(filter $(PREFIX)/%,$(INCLUDEDIR)),$(strip \
+	$(subst $(space),/,$(patsubst %,..,$(subst /, ,$(patsubst $(PREFIX)/%,%,$(LIBDIR))/cmake/krait)))/$(strip \
+	$(patsubst $(PREFIX)/%,%,$(INCLUDEDIR)))),),)
 install: all
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(wildcard include/krait.h*) $(DESTDIR)$(INCLUDEDIR)
@@ -251,6 +255,12 @@ install: all
 		-e 's|@includedir@|$(call to_prefix,$(INCLUDEDIR))|' -e 's|@version@|$(VERSION)|' \
 		-e 's|@private@|$(if $(OPENMP),-fopenmp )-lm|' pkgconfig/krait.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/krait.pc
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/cmake/krait
+	for file in kraitConfig.cmake kraitConfigVersion.cmake; do \
+		sed -e 's|@to_lib@|../..|' -e 's|@version@|$(VERSION)|' -e 's|@abi@|$(ABI)|' \
+			-e "s|@to_include@|$(to_include)|" -e 's|@openmp@|$(if $(OPENMP),ON)|' \
+			pkgconfig/$$file.in >$(DESTDIR)$(LIBDIR)/cmake/krait/$$file || exit 1; \
+	done
 	$(if $(COMMAND),$(INSTALL) -m 755 $(COMMAND) $(DESTDIR)$(BINDIR))
 	$(if $(COMMAND),$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMMAND),$(INSTALL) -m 644 docs/krait.1 $(DESTDIR)$(MANDIR)/man1)
@@ -258,7 +268,8 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/krait.h*))) \
 		$(addprefix $(DESTDIR)$(LIBDIR)/,libkrait.a libkrait.so libkrait.so.$(ABI) \
-		libkrait.so.$(VERSION) pkgconfig/krait.pc) $(DESTDIR)$(BINDIR)/krait \
+		libkrait.so.$(VERSION) pkgconfig/krait.pc cmake/krait/kraitConfig.cmake \
+		cmake/krait/kraitConfigVersion.cmake) $(DESTDIR)$(BINDIR)/krait \
 		$(DESTDIR)$(MANDIR)/man1/krait.1
 
 clean:

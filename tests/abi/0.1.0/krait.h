@@ -49,9 +49,9 @@ extern "C" {
 
 /* ---- version ----------------------------------------------------------------- */
 
-#define KRAIT_VERSION_MAJOR 0
-#define KRAIT_VERSION_MINOR 1
-#define KRAIT_VERSION_PATCH 0
+#define KRAIT_VERSION_MAJOR 0   /* of this header, as are the next two */
+#define KRAIT_VERSION_MINOR 1   /* new functions, fields at the end of structs */
+#define KRAIT_VERSION_PATCH 0   /* mendings */
 #define KRAIT_ABI           0   /* the soname's number, its only home               */
 #define KRAIT_NUMERICS      1   /* changes when any RECURRENT result changes a bit */
 
@@ -86,7 +86,9 @@ enum {
 KRAIT_API const char *krait_status_text(krait_status status);
 
 /** What went wrong, for people.  Frozen: 256 bytes, always terminated, "" on success. */
-typedef struct krait_message { char text[256]; } krait_message;
+typedef struct krait_message {
+    char text[256];             /* names the file, tensor or field where there is one */
+} krait_message;
 
 /* ---- callbacks --------------------------------------------------------------- */
 
@@ -96,9 +98,9 @@ typedef struct krait_message { char text[256]; } krait_message;
  * Frozen.  Called on the thread that calls krait, never while running or stepping.
  */
 typedef struct krait_allocator {
-    void  *user;
-    void *(*allocate)(void *user, size_t bytes, size_t alignment);
-    void  (*release)(void *user, void *block, size_t bytes, size_t alignment);
+    void  *user;                                                            /* first argument of both */
+    void *(*allocate)(void *user, size_t bytes, size_t alignment);          /* NULL: no memory */
+    void  (*release)(void *user, void *block, size_t bytes, size_t alignment);  /* of just that */
 } krait_allocator;
 
 /** Called between pieces of long work on the calling thread; nonzero cancels. */
@@ -113,18 +115,27 @@ typedef void (*krait_warn_fn)(void *user, const char *text);
  * wait for one another.  No unwinding may pass through.
  */
 typedef void (*krait_task_fn)(void *argument, size_t index);
+/** What runs such tasks: see krait_task_fn. */
 typedef void (*krait_parallel_fn)(void *user, krait_task_fn task, void *argument, size_t count);
 
 /* ---- model ------------------------------------------------------------------- */
 
+/** A model: read-only once made. */
 typedef struct krait_model krait_model;
 
-/** Types of tensors; the numbers are GGUF's. */
-enum { KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8 };
+/**
+ * Types of tensors; the numbers and the bytes are GGUF's.  Types with a Q are blocks of 32 numbers
+ * of a row, those with a K of 256.
+ */
+enum {
+    KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8,
+    KRAIT_Q4_0 = 2, KRAIT_Q4_1 = 3, KRAIT_Q5_0 = 6, KRAIT_Q5_1 = 7,
+    KRAIT_Q2_K = 10, KRAIT_Q3_K = 11, KRAIT_Q4_K = 12, KRAIT_Q5_K = 13, KRAIT_Q6_K = 14
+};
 
 /** A named array, slowest dimension first (as PyTorch prints it).  Frozen: arrays of it are passed. */
 typedef struct krait_tensor {
-    const char *name;
+    const char *name;           /* as the file has it */
     const void *data;           /* dense, row-major, little-endian; any alignment */
     uint64_t    bytes;          /* of data */
     uint64_t    shape[4];       /* slowest first; unused entries 0 */
@@ -137,9 +148,12 @@ enum {
     KRAIT_OPEN_BORROW = 2,  /* open_memory, create: the bytes outlive the model and stay in place */
     KRAIT_OPEN_CHECK  = 4,  /* read every weight now; refuse NaN and infinity */
     KRAIT_OPEN_PLAIN  = 8,  /* plain C kernels, for comparison: same bits, slower */
-    KRAIT_OPEN_FAST   = 16  /* may trade bits for speed in 16-bit weights; not built yet: unsupported */
+    KRAIT_OPEN_FAST   = 16, /* products of F16 and BF16 weights in bfloat16 where the CPU has such: other bits,
+                               an error of its own (docs/numerics.md); no effect elsewhere or with PLAIN */
+    KRAIT_OPEN_PREFETCH = 32    /* bring weights that are used in place into memory now, not when first used */
 };
 
+/** How a model is opened; zero is every default. */
 typedef struct krait_open_options {
     size_t                 size;
     uint64_t               max_bytes;   /* most memory to allocate, read files included; 0: no limit */
@@ -151,6 +165,10 @@ typedef struct krait_open_options {
     const char            *description; /* JSON that replaces the file's own; read during the call */
     int32_t                flags;       /* KRAIT_OPEN_... or'ed */
     int32_t                unused_;
+    krait_parallel_fn      parallel;    /* helps to pack and to prefetch; NULL: OpenMP if built in, else nobody */
+    void                  *parallel_user;
+    uint32_t               tasks;       /* most at once; default 1; no bit depends on it */
+    uint32_t               unused2_;
 } krait_open_options;
 
 /**
@@ -158,6 +176,9 @@ typedef struct krait_open_options {
  * config.json and model.safetensors, or pieces of it and model.safetensors.index.json, which
  * may be named itself.  A .safetensors file brings its description under
  * "krait" in its metadata, or is read with the config.json beside it.
+ * A GGUF in panel layout is used in place from the mapping: no weight is looked at before it is
+ * used, or KRAIT_OPEN_PREFETCH brings all of them in, with progress().  Any other file is packed, and
+ * what was read of it is given back to the system on the way.
  * 'options' and 'message' may be NULL.  On failure *model is NULL, nothing is held and
  * the message names the file, tensor or field.  Threads: any.
  * Sources: Hugging Face safetensors; GGUF version 3 as in ggml's docs/gguf.md.
@@ -240,9 +261,12 @@ KRAIT_API krait_status krait_model_hash(const krait_model *model, uint64_t *hash
 
 /* ---- state ------------------------------------------------------------------- */
 
+/** What streams remember. */
 typedef struct krait_state krait_state;
+/** Bytes that the memory given to krait_state_place(), or lent with KRAIT_OPEN_BORROW, is aligned to. */
 #define KRAIT_STATE_ALIGNMENT 64
 
+/** How a state is laid out: only lanes and context decide what it holds. */
 typedef struct krait_state_options {
     size_t   size;
     uint32_t lanes;         /* independent streams; default 1 */
@@ -316,14 +340,15 @@ typedef struct krait_part {
     size_t      size;
     const char *name;           /* "layers.3.mixer.ssm"; owned by the model */
     uint64_t    shape[4];       /* without lanes; unused entries 0 */
-    int32_t     dimensions;
+    int32_t     dimensions;     /* of shape, 1..4 */
     int32_t     unused_;
 } krait_part;
 /** Part number 'index'; KRAIT_ERR_ARGUMENT past the last.  part->size is given. */
 KRAIT_API krait_status krait_part_info(const krait_model *model, size_t index, krait_part *part);
-/** Reads or writes one lane's part in its canonical order; count is the product of its shape. */
+/** Reads one lane's part in its canonical order; count is the product of its shape. */
 KRAIT_API krait_status krait_part_read(const krait_model *model, const krait_state *state, size_t index,
                                        int32_t lane, float *values, size_t count);
+/** The reverse: sets them. */
 KRAIT_API krait_status krait_part_write(const krait_model *model, krait_state *state, size_t index,
                                         int32_t lane, const float *values, size_t count);
 
@@ -346,14 +371,14 @@ enum { KRAIT_NAN_PROPAGATE = 0, KRAIT_NAN_REFUSE = 1, KRAIT_NAN_HOLD = 2 };
 
 /** An order of rows that a model takes by name: every number below a sequence's length once. */
 typedef struct krait_order {            /* frozen; arrays of it are passed */
-    const char    *name;
+    const char    *name;                /* of a krait_slot_info */
     const int32_t *order;               /* [lanes][steps], or [lanes][steps][cells] of a grid */
     size_t         count;               /* of all these numbers */
 } krait_order;
 
 /** Rows that the model keeps under a name: hidden states. */
 typedef struct krait_slot {             /* frozen; arrays of it are passed */
-    const char *name;
+    const char *name;                   /* of a krait_slot_info */
     float      *rows;                   /* [lanes][stride][width] */
     size_t      capacity;               /* of rows, in floats */
     size_t      width;                  /* set: floats of a row */
@@ -366,7 +391,7 @@ typedef struct krait_slot {             /* frozen; arrays of it are passed */
  */
 typedef struct krait_input {
     size_t            size;
-    size_t            steps;
+    size_t            steps;        /* rows of a lane, at most */
     const int32_t    *tokens;       /* [lanes][steps] */
     const float      *features;     /* [lanes][steps][KRAIT_IN_WIDTH] */
     const float      *dt;           /* [lanes][steps], in units of the step trained with; NULL: 1 */
@@ -382,6 +407,7 @@ typedef struct krait_input {
     size_t            order_count;
 } krait_input;
 
+/** Where results go, and what is told of them. */
 typedef struct krait_output {
     size_t    size;
     float    *rows;                 /* [lanes][stride][KRAIT_OUT_WIDTH]; NULL with ROWS_NONE */
@@ -429,6 +455,7 @@ KRAIT_API krait_status krait_step_tokens(const krait_model *model, krait_state *
  */
 typedef struct krait_tokenizer krait_tokenizer;
 
+/** How a vocabulary is opened; zero is every default. */
 typedef struct krait_tokenizer_options {
     size_t                 size;
     uint64_t               max_bytes;   /* most memory to allocate while opening; 0: no limit */
@@ -444,6 +471,7 @@ typedef struct krait_tokenizer_options {
  */
 KRAIT_API krait_status krait_tokenizer_open(krait_tokenizer **tokenizer, const char *path,
                                             const krait_tokenizer_options *options, krait_message *message);
+/** The same from bytes. */
 KRAIT_API krait_status krait_tokenizer_open_memory(krait_tokenizer **tokenizer, const void *bytes, size_t count,
                                                    const krait_tokenizer_options *options,
                                                    krait_message *message);
@@ -514,10 +542,11 @@ enum {
     KRAIT_TOKEN_UNUSED  = 8,    /* the file has it and says that nobody uses it */
     KRAIT_TOKEN_UNKNOWN = 16    /* stands for what has no token */
 };
+/** What krait_tokenizer_token() tells. */
 typedef struct krait_token_info {
     size_t      size;
     const char *bytes;          /* maybe part of a character or none; not terminated; the tokenizer's */
-    size_t      count;
+    size_t      count;          /* of bytes */
     int32_t     flags;          /* KRAIT_TOKEN_... */
     int32_t     unused_;
 } krait_token_info;
@@ -540,9 +569,13 @@ KRAIT_API krait_status krait_token_bytes(const krait_model *model, int32_t token
                                          const char **bytes, size_t *count);
 
 /** Random numbers in the caller's hands (xoroshiro128+).  Frozen; copy it with your snapshot. */
-typedef struct krait_rng { uint64_t word[2]; } krait_rng;
+typedef struct krait_rng {
+    uint64_t word[2];           /* never both 0 */
+} krait_rng;
+/** The same numbers for one seed on every machine. */
 KRAIT_API void krait_rng_seed(krait_rng *rng, uint64_t seed);
 
+/** How a token is chosen; all zero is greedy. */
 typedef struct krait_sample_options {
     size_t         size;
     float          temperature;     /* 0: greedy */
@@ -566,23 +599,25 @@ KRAIT_API krait_status krait_sample(float *logits, size_t count, const krait_sam
 
 enum { KRAIT_LAYOUT_ROWS = 0, KRAIT_LAYOUT_PANELS = 1 };
 
+/** What krait_convert() writes; zero is every default. */
 typedef struct krait_convert_options {
     size_t                 size;
     uint64_t               max_bytes;   /* most memory to allocate; 0: no limit */
     const krait_allocator *allocator;   /* NULL: malloc */
     krait_progress_fn      progress;    /* done and total in bytes written */
     void                  *progress_user;
-    krait_warn_fn          warn;
+    krait_warn_fn          warn;        /* what was ignored, and types that were changed */
     void                  *warn_user;
     const char            *description; /* as in krait_open_options */
-    int32_t                type;        /* of the large matrices: KRAIT_F32, _F16, _BF16, _Q8_0 */
+    int32_t                type;        /* of the large matrices: KRAIT_F32, ... but Q2_K and Q3_K */
     int32_t                layout;      /* ROWS: any reader of GGUF; PANELS: krait maps it in place */
     int32_t                flags;       /* KRAIT_OPEN_READ */
     int32_t                unused_;
 } krait_convert_options;
 /**
  * Reads what krait_model_open() reads and writes a GGUF.  The large matrices get 'type', the
- * rest stays float32; a matrix whose rows are no multiple of the type's block becomes F16.
+ * rest stays float32.  A matrix whose rows are no multiple of 256 becomes Q8_0 instead of Q6_K,
+ * Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, one whose rows are no multiple of 32 F16; 'warn' is told.
  * The file is written beside 'to' and renamed at the end: no half file is left.
  */
 KRAIT_API krait_status krait_convert(const char *from, const char *to,
