@@ -1,10 +1,11 @@
 # krait - state space models in small C.  GNU make.
 #
-#   make            the libraries and the command, into lib/
+#   make            the libraries and the command, into lib/; make static: libkrait.a alone
 #   make test       every test; T=mamba for those with mamba in their name
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
 #   make amalgamation   the library as one file: .build/amalgamation/krait.c, beside krait.h
+#   make abi-record     before a release: what its programs rely on, into tests/abi/
 #   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make reference  the API as HTML, into .build/reference/html (doxygen)
@@ -13,6 +14,7 @@
 #   CC=clang CFLAGS=-O3 AR=ar WERROR=1 V=1 (show commands) as usual
 #   OPENMP=1                 threads of its own for krait_run()
 #   SAN=address,undefined    build under sanitizers
+#   MINIMAL=1                no files, stdio, malloc and tokenizers (docs/embedded.md); make static
 #   O=dir                    there instead of .build/ and lib/
 #   RUN=program              what runs the tests of another machine: with
 #                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
@@ -66,6 +68,9 @@ KR_CFLAGS  := $(filter-out -fPIC,$(KR_CFLAGS)) -D_WASI_EMULATED_SIGNAL -D_WASI_E
 KR_LDFLAGS += $(EMULATED:%=-lwasi-emulated-%) -Wl,-z,stack-size=1048576
 THREADS    :=
 endif
+ifneq ($(MINIMAL),)
+KR_CFLAGS  := $(filter-out -fPIC,$(KR_CFLAGS)) -DKRAIT_MINIMAL -DKRAIT_NO_THREADS
+endif
 ifneq ($(OPENMP),)
 KR_CFLAGS  += -fopenmp
 KR_LDFLAGS += -fopenmp
@@ -80,7 +85,7 @@ LINK        = $(CC) $(CFLAGS) $(KR_LDFLAGS) $(LDFLAGS)
 # Objects of different compilers never meet; other flags are compared in $(B)/flags.
 comma := ,
 space := $(subst ,, )
-CONFIG := $(strip $(notdir $(CC)) $(if $(OPENMP),openmp) $(SAN))
+CONFIG := $(strip $(notdir $(CC)) $(if $(OPENMP),openmp) $(SAN) $(if $(MINIMAL),minimal))
 CONFIG := $(subst =,-,$(subst $(comma),-,$(subst $(space),-,$(CONFIG))))
 B      := $(if $(O),$(O)/).build/$(CONFIG)
 L      := $(or $(O),lib)
@@ -123,6 +128,10 @@ all: $(STATIC) $(SHARED) $(COMMAND)
 	done
 	$(if $(filter %.so.$(VERSION),$(SHARED)),@ln -sf libkrait.so.$(VERSION) $(L)/libkrait.so.$(ABI); \
 		ln -sf libkrait.so.$(ABI) $(L)/libkrait.so)
+
+static: $(STATIC)
+	@mkdir -p $(L)
+	@cmp -s $< $(L)/$(<F) || cp $< $(L)/
 
 # ---- how things are made ----
 
@@ -201,6 +210,10 @@ $(ONE)/krait.c: $(LIB) $(wildcard src/*/*.h src/*/*.def src/*.h include/*) LICEN
 	$(Q)awk -f pkgconfig/amalgamate.awk $(LIB) >$@
 	@cp $(wildcard include/krait.h*) $(@D)/
 
+# What programs compiled against this version may rely on, for all versions after it: docs/abi.md.
+abi-record:
+	@tests/abi/record.sh
+
 test: export BUILD   := $(B)
 test: export SOURCES := $(LIB)
 test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
@@ -262,7 +275,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 FORCE:
-.PHONY: all test bench demo reference amalgamation install uninstall clean help FORCE
+.PHONY: all static test bench demo reference amalgamation abi-record install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))

@@ -148,7 +148,8 @@ enum {
     KRAIT_OPEN_BORROW = 2,  /* open_memory, create: the bytes outlive the model and stay in place */
     KRAIT_OPEN_CHECK  = 4,  /* read every weight now; refuse NaN and infinity */
     KRAIT_OPEN_PLAIN  = 8,  /* plain C kernels, for comparison: same bits, slower */
-    KRAIT_OPEN_FAST   = 16, /* may trade bits for speed in 16-bit weights; not built yet: unsupported */
+    KRAIT_OPEN_FAST   = 16, /* products of F16 and BF16 weights in bfloat16 where the CPU has such: other bits,
+                               an error of its own (docs/numerics.md); no effect elsewhere or with PLAIN */
     KRAIT_OPEN_PREFETCH = 32    /* bring weights that are used in place into memory now, not when first used */
 };
 

@@ -64,12 +64,10 @@ static krait_status open_options(krait_open_options *ours, const krait_open_opti
                                  krait_message *message)
 {
     const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN |
-                          KRAIT_OPEN_PREFETCH;
+                          KRAIT_OPEN_PREFETCH | KRAIT_OPEN_FAST;
 
     if (kr_call_options(ours, sizeof *ours, theirs) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: size, or fields this library does not know");
-    if (ours->flags & KRAIT_OPEN_FAST)
-        return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "options: KRAIT_OPEN_FAST is not built yet");
     if (ours->flags & ~known)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: unknown flags");
     if (ours->allocator && (!ours->allocator->allocate || !ours->allocator->release))
@@ -84,11 +82,14 @@ static krait_status open_origin(krait_model **model, const kr_origin *origin, co
     const kr_kernels *kernels = ours->flags & KRAIT_OPEN_PLAIN ? &kr_kernels_plain : kr_kernels_best();
     krait_status      status;
 
-    if (!kr_selftest(kernels))
+    if (!kr_selftest(kernels)) {
         status = kr_fail(message, KRAIT_ERR_BUILD,
                          "compiled with options that change arithmetic: results would be wrong");
-    else
+    } else {
+        if ((ours->flags & (KRAIT_OPEN_FAST | KRAIT_OPEN_PLAIN)) == KRAIT_OPEN_FAST)
+            kernels = kr_kernels_fast();
         status = kr_model_make(model, origin, ours, kernels, message);
+    }
     kr_fpenv_leave(host);
     return status;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the libraries give away: exported = krait.map = krait.h; the static library defines
+# What the libraries give away: exported = krait.map = krait.h, each with a version; the static library defines
 # kr_ and krait_ names only; libc and libm suffice; nothing can be written to.
 set -u
 # Those of the compiler, which may be for another machine.
@@ -32,6 +32,10 @@ echo "krait.h (<) and krait.map (>):" >"$BUILD/difference"
 diff "$BUILD/declared" "$BUILD/mapped" >>"$BUILD/difference" || { cat "$BUILD/difference"; bad=1; }
 echo "krait.map (<) and what $shared exports (>):" >"$BUILD/difference"
 diff "$BUILD/mapped" "$BUILD/exported" >>"$BUILD/difference" || { cat "$BUILD/difference"; bad=1; }
+
+bare=$("$nm" -D --defined-only "$shared" |
+    awk '$2 != "A" && $3 !~ /@@KRAIT_[0-9]+\.[0-9]+$/ { print $3 }')
+[ -z "$bare" ] || { echo "exported without a version:" $bare; bad=1; }
 
 strange=$("$nm" -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | grep -v '^kr_\|^krait_')
 [ -z "$strange" ] || { echo "defined without kr_ or krait_:" $strange; bad=1; }

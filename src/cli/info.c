@@ -66,7 +66,7 @@ static const struct {
     { KRAIT_Q6_K, "Q6_K" },
 };
 
-enum { TYPES = sizeof named_types / sizeof named_types[0] };
+enum { TYPES = sizeof named_types / sizeof named_types[0], PANELS = 1000000 };
 
 static const char *type_name(int32_t type, char *text, size_t room)
 {
@@ -137,6 +137,67 @@ static void print_numbers(const krait_model *model)
         else
             printf("%" PRId64 "\n", value);
     }
+}
+
+/* Numbers and bytes of the file's tensors, in krait's panels or not, by type. */
+typedef struct type_sums {
+    uint64_t numbers[TYPES], bytes[TYPES];
+} type_sums;
+
+static uint64_t numbers_of(const krait_tensor *tensor)
+{
+    uint64_t count = 1;
+    int      d;
+
+    for (d = 0; d < tensor->dimensions && d < 4; d++)
+        count *= tensor->shape[d];
+    return count;
+}
+
+static void sum_types(const krait_model *model, type_sums *sums)
+{
+    krait_tensor tensor;
+    size_t       i, k;
+
+    memset(sums, 0, sizeof *sums);
+    for (i = 0; krait_model_tensor(model, i, &tensor) == KRAIT_OK; i++)
+        for (k = 0; k < TYPES; k++)
+            if (tensor.type % PANELS == named_types[k].type) {
+                sums->numbers[k] += numbers_of(&tensor);
+                sums->bytes[k] += tensor.bytes;
+            }
+}
+
+static double bits_per_weight(const type_sums *sums)
+{
+    double count = 0, bytes = 0;
+    size_t k;
+
+    for (k = 0; k < TYPES; k++) {
+        count += (double)sums->numbers[k];
+        bytes += (double)sums->bytes[k];
+    }
+    return count > 0 ? 8 * bytes / count : 0;
+}
+
+/* "F32 2 %, Q4_K 98 %; 5.0 bits a number" */
+static void print_types(const krait_model *model)
+{
+    type_sums sums;
+    double    all = 0;
+    size_t    k, shown = 0;
+
+    sum_types(model, &sums);
+    for (k = 0; k < TYPES; k++)
+        all += (double)sums.numbers[k];
+    if (all == 0)
+        return;
+    label("types");
+    for (k = 0; k < TYPES; k++)
+        if (sums.numbers[k])
+            printf("%s%s %.3g %%", shown++ ? ", " : "", named_types[k].name,
+                   100 * (double)sums.numbers[k] / all);
+    printf("; %.3g bits a number\n", bits_per_weight(&sums));
 }
 
 static void print_text(const krait_model *model, const char *name, const char *key)
@@ -276,6 +337,7 @@ static void print_all(const krait_model *model, const struct info_args *args,
     print_text(model, "name", "general.name");
     print_text(model, "architecture", "general.architecture");
     print_numbers(model);
+    print_types(model);
     print_vocabulary(model);
     print_slots(model);
     print_text(model, "kernels", "krait.kernels");
@@ -366,8 +428,10 @@ static void json_all(const krait_model *model, const struct info_args *args,
                      const uint64_t *hash)
 {
     const char *description = krait_model_text(model, "krait.description");
+    type_sums   sums;
     int         i;
 
+    sum_types(model, &sums);
     printf("{\n");
     json_text("path", args->model);
     json_text("name", krait_model_text(model, "general.name"));
@@ -378,6 +442,7 @@ static void json_all(const krait_model *model, const struct info_args *args,
     for (i = 0; i < NUMBERS; i++)
         printf("  \"%s\": %" PRId64 ",\n", numbers[i].json,
                model_number(model, numbers[i].key));
+    printf("  \"bits_per_weight\": %.4f,\n", bits_per_weight(&sums));
     json_slots(model);
     printf("  \"id\": \"%016" PRIx64 "\",\n", krait_model_id(model));
     if (hash)

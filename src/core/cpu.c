@@ -9,13 +9,18 @@
 
 typedef struct cpu_leaf { unsigned a, b, c, d; } cpu_leaf;
 
-static cpu_leaf cpu_ask(unsigned leaf)
+static cpu_leaf cpu_ask_part(unsigned leaf, unsigned part)
 {
     cpu_leaf r = { 0, 0, 0, 0 };
 
     if ((unsigned)__get_cpuid_max(0, NULL) >= leaf)
-        __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
+        __cpuid_count(leaf, part, r.a, r.b, r.c, r.d);
     return r;
+}
+
+static cpu_leaf cpu_ask(unsigned leaf)
+{
+    return cpu_ask_part(leaf, 0);
 }
 
 /* Does the system save these register sets (xcr0 bits) on a switch? */
@@ -45,10 +50,16 @@ int kr_cpu_has_avx512(void)
            (cpu_ask(7).b & (f | dq | bw | vl)) == (f | dq | bw | vl) && (cpu_ask(7).c & vnni);
 }
 
+int kr_cpu_has_avx512_bf16(void)
+{
+    return kr_cpu_has_avx512() && cpu_ask(7).a >= 1 && (cpu_ask_part(7, 1).a & 1u << 5);
+}
+
 #else
 
-int kr_cpu_has_avx2(void)   { return 0; }
-int kr_cpu_has_avx512(void) { return 0; }
+int kr_cpu_has_avx2(void)        { return 0; }
+int kr_cpu_has_avx512(void)      { return 0; }
+int kr_cpu_has_avx512_bf16(void) { return 0; }
 
 #endif
 

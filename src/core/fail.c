@@ -2,8 +2,15 @@
 #include "core/fail.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#if defined(KRAIT_MINIMAL)
+#include "core/print.h"
+#define fail_print kr_print
+#else
+#include <stdio.h>
+#define fail_print vsnprintf
+#endif
 
 krait_status kr_fail(krait_message *message, krait_status status, const char *format, ...)
 {
@@ -12,7 +19,7 @@ krait_status kr_fail(krait_message *message, krait_status status, const char *fo
     if (!message)
         return status;
     va_start(arguments, format);
-    vsnprintf(message->text, sizeof message->text, format, arguments);
+    fail_print(message->text, sizeof message->text, format, arguments);
     va_end(arguments);
     for (char *at = message->text; *at; at++)   /* names out of files may hold a terminal's orders */
         if ((unsigned char)*at < 0x20 || *at == 0x7f)

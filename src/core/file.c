@@ -1,4 +1,5 @@
-/* file.c - POSIX: open, fstat, mmap, read; stdio for writing. */
+/* file.c - POSIX, but for a build without files and Windows: open, fstat, mmap, read; stdio for writing. */
+#if !defined(KRAIT_MINIMAL) && !defined(_WIN32)
 #define _POSIX_C_SOURCE 200809L
 
 #include "core/file.h"
@@ -179,3 +180,5 @@ void kr_output_abandon(kr_output_file *out)
     unlink(out->partial);
     out->stream = NULL;
 }
+
+#endif

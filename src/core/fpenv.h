@@ -76,6 +76,40 @@ KR_INLINE void kr_fpenv_leave(kr_fpenv host)
     kr_fpenv_set(host);
 }
 
+#elif defined(__arm__) && defined(__GNUC__) && defined(__ARM_FP)
+
+typedef uint32_t kr_fpenv;
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(host) : "memory");
+}
+
+/* Nearest, no FZ, no DN, no traps, no alternative halves; the length of vectors is the compiler's. */
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    kr_fpenv host;
+
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(host) : : "memory");
+    kr_fpenv_leave(host & 0x00370000u);
+    return host;
+}
+
+#elif defined(__arm__) && defined(__GNUC__)
+
+/* Floats by the compiler's library: nothing can be set. */
+typedef struct kr_fpenv { int nothing; } kr_fpenv;
+
+KR_INLINE kr_fpenv kr_fpenv_enter(void)
+{
+    return (kr_fpenv){ 0 };
+}
+
+KR_INLINE void kr_fpenv_leave(kr_fpenv host)
+{
+    (void)host;
+}
+
 #else
 
 #include <fenv.h>

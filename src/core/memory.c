@@ -1,7 +1,9 @@
 /* memory.c - the default allocator is C11's aligned malloc, written over malloc. */
 #include "core/memory.h"
 
+#if !defined(KRAIT_MINIMAL)
 #include <stdlib.h>
+#endif
 #include <string.h>
 
 struct kr_arena_block {
@@ -10,6 +12,22 @@ struct kr_arena_block {
 };
 
 enum { ARENA_HEAD = 64, ARENA_BLOCK = 16384 };
+
+#if defined(KRAIT_MINIMAL)
+
+/* Without an allocator of the caller's there is no memory. */
+static void *malloc_aligned(void *user, size_t bytes, size_t alignment)
+{
+    (void)user, (void)bytes, (void)alignment;
+    return NULL;
+}
+
+static void free_aligned(void *user, void *block, size_t bytes, size_t alignment)
+{
+    (void)user, (void)block, (void)bytes, (void)alignment;
+}
+
+#else
 
 /* malloc's own pointer stands before the aligned block: aligned_alloc is not everywhere. */
 static void *malloc_aligned(void *user, size_t bytes, size_t alignment)
@@ -37,6 +55,8 @@ static void free_aligned(void *user, void *block, size_t bytes, size_t alignment
     memcpy(&raw, (unsigned char *)block - sizeof(void *), sizeof raw);
     free(raw);
 }
+
+#endif
 
 void kr_memory_start(kr_memory *memory, const krait_allocator *allocator, uint64_t max_bytes)
 {

@@ -1,5 +1,6 @@
 /* avx512.c - the kernel table for x86 with AVX-512 F, BW, DQ, VL and VNNI. */
 #include "core/real.h"
+#include "kernels/fast.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "kernels/times.h"
@@ -20,6 +21,7 @@
 #include "kernels/template.h"
 
 static const kr_kernels table_avx512 = KR_TABLE("avx512");
+static const kr_kernels table_avx512_bf16 = KR_TABLE_OF("avx512_bf16", kr_fast_product_f16, kr_fast_product_bf16);
 
 #include "kernels/words_end.h"
 
@@ -31,10 +33,12 @@ static const kr_kernels table_avx512 = KR_TABLE("avx512");
 
 const kr_kernels *kr_kernels_avx512(void);
 const kr_kernels *kr_kernels_avx512(void) { return &table_avx512; }
+const kr_kernels *kr_fast_avx512_bf16(void) { return &table_avx512_bf16; }
 
 #else
 
 const kr_kernels *kr_kernels_avx512(void);
 const kr_kernels *kr_kernels_avx512(void) { return NULL; }
+const kr_kernels *kr_fast_avx512_bf16(void) { return NULL; }
 
 #endif

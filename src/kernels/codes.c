@@ -33,8 +33,8 @@ static void blocks_halves(kr_codes *c, const unsigned char *p, size_t halves)
         c->half[i] = kr_load_u16(p + 2 * i);
 }
 
-/* Scale and minimum of 6 bits each: the first four in whole bytes, whose upper bits belong to the others. */
-static void blocks_sixes(kr_codes *c, const unsigned char *p, size_t b)
+/* The first four are in whole bytes, whose upper bits belong to the others. */
+void kr_blocks_sixes(kr_codes *c, const unsigned char *p, size_t b)
 {
     if (b < 4) {
         c->scale[0] = p[b] & 63;
@@ -87,7 +87,7 @@ void kr_codes_read(const kr_layout *t, const unsigned char *p, size_t b, kr_code
     case KRAIT_Q4_K:
     case KRAIT_Q5_K:
         blocks_halves(c, p, 2);
-        blocks_sixes(c, p + 4, b);
+        kr_blocks_sixes(c, p + 4, b);
         blocks_fields(c, p + (t->high ? 48 : 16) + b / 2 * 32, b % 2 * 4, 4, 0);
         if (t->high)
             blocks_fields(c, p + 16, b, 1, 4);

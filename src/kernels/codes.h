@@ -64,6 +64,8 @@ typedef struct kr_codes {
     uint8_t  scale[2], code[KR_BLOCK];
 } kr_codes;
 
+/* Scale and minimum of 6 bits each of the b-th 32 of Q4_K and Q5_K, out of their 12 bytes. */
+void kr_blocks_sixes(kr_codes *codes, const unsigned char *p, size_t b);
 /* The b-th 32 of a block as files have it. */
 void kr_codes_read(const kr_layout *t, const unsigned char *block, size_t b, kr_codes *codes);
 /* The b-th 32 in column 'column' of a record, from there and to there. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/cpu.h"
+#include "kernels/fast.h"
 
 /* NULL where the compiler's target is another machine. */
 #define KR_ISA(name, has) const kr_kernels *kr_kernels_##name(void);
@@ -28,4 +29,9 @@ const kr_kernels *kr_kernels_best(void)
 #include "kernels/isa.def"
 #undef KR_ISA
     return &kr_kernels_plain;
+}
+
+const kr_kernels *kr_kernels_fast(void)
+{
+    return kr_cpu_has_avx512_bf16() && kr_fast_avx512_bf16() ? kr_fast_avx512_bf16() : kr_kernels_best();
 }

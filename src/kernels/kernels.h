@@ -322,6 +322,8 @@ typedef struct kr_kernels {
 const kr_kernels *kr_kernels_named(const char *name);
 /* The best one for this CPU. */
 const kr_kernels *kr_kernels_best(void);
+/* The best one with products of F16 and BF16 that may have other bits (KRAIT_OPEN_FAST), if this CPU has such. */
+const kr_kernels *kr_kernels_fast(void);
 extern const kr_kernels kr_kernels_plain;
 
 /* The product for w's type. */

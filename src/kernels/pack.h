@@ -122,6 +122,11 @@ void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char
 /* The same of as many whole panels of them as there are, faster; returns where it stopped. */
 size_t kr_pack_whole(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from, size_t to);
 
+/* Inputs from..to-1, multiples of 32, of 16 whole outputs of a type that has planes of 4 bits. */
+void kr_pack_planes(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t output, size_t from,
+                    size_t to);
+int  kr_pack_has_planes(int32_t type);
+
 /* The same of a tensor that lies the other way, [inputs][outputs]: float types alone. */
 void kr_pack_columns(const kr_matrix *w, unsigned char *panels, const unsigned char *columns, size_t from, size_t to);
 

@@ -67,7 +67,8 @@ size_t kr_pack_whole(const kr_matrix *w, unsigned char *panels, const unsigned c
 {
     void (*pack)(const kr_matrix *, unsigned char *, const unsigned char *, size_t, size_t, size_t) =
         w->type == KRAIT_F32 ? fast_f32 : w->type == KRAIT_Q8_0 ? fast_q8_0
-        : w->type == KRAIT_F16 || w->type == KRAIT_BF16 ? fast_u16 : NULL;
+        : w->type == KRAIT_F16 || w->type == KRAIT_BF16 ? fast_u16
+        : kr_pack_has_planes(w->type) ? kr_pack_planes : NULL;
     size_t end = to / KR_LANES * KR_LANES;
 
     if (!pack || end <= from)

@@ -230,10 +230,12 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #include "kernels/template_times.h"
 #include "kernels/template_fourier.h"
 
+#undef KR_TABLE_OF
 #undef KR_TABLE
-#define KR_TABLE(text) { \
+#define KR_TABLE(text) KR_TABLE_OF(text, KR_NAME(product_f16), KR_NAME(product_bf16))
+#define KR_TABLE_OF(text, f16, bf16) { \
     text, \
-    KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_blocks), \
+    KR_NAME(product_f32), f16, bf16, KR_NAME(product_blocks), \
     KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
     KR_NAME(pace), KR_NAME(heads), KR_NAME(fade), KR_NAME(chunk), KR_NAME(weigh), \
     KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), \

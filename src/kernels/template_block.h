@@ -1,8 +1,8 @@
 /*
  * template_block.h - products whose weights are codes with shared scales (codes.h), and activations for them.
  *
- * A lone row takes codes and scales as they stand and unpacks them in registers, as fast as memory brings them.  For more
- * rows 256 inputs of a strip are unpacked once, codes as bytes and scales as floats, and stay in the nearest cache
+ * A lone row, or up to KR_LONE_ROWS by twos, takes codes and scales as they stand and unpacks them in registers, as fast
+ * as memory brings them.  For more rows 256 inputs of a strip are unpacked once, codes as bytes and scales as floats, and stay in the nearest cache
  * while the rows pass.  Sums between such segments wait in y, which rounds nothing.
  */
 
@@ -15,11 +15,16 @@ typedef struct KR_NAME(block_room) {
     float parts[KR_NAME(SEGMENT)][2][KR_STRIP], leasts[KR_NAME(SEGMENT)][2][KR_STRIP];
 } KR_NAME(block_room);
 
-/* Blocks from..to-1 of a strip of records, and where they are unpacked: NULL, in registers. */
+/*
+ * Blocks from..to-1 of a strip of records, and where they are unpacked: NULL, in registers.  Out of a room the segment
+ * behind it, 'next' of 'bytes', is asked for while the first rows pass, 'ahead' of them with every block of a tile.
+ */
 typedef struct KR_NAME(block_run) {
     const unsigned char *records;
     size_t               output, width, from, to;
     const KR_NAME(block_room) *room;
+    const unsigned char *next;
+    size_t               bytes, ahead;
 } KR_NAME(block_run);
 
 /* ---- what a record says, KR_V outputs at a time ------------------------------------------------ */
@@ -139,7 +144,7 @@ KR_INLINE void KR_NAME(block_sums)(const kr_layout t, const KR_NAME(block_at) *a
 
             KR_UNROLL
             for (size_t i = 0; i < 2; i++)
-                w[i] = at->room      ? I_LOAD(at->room->codes[at->b][g + i] + 4 * (at->shift + j * KR_V))
+                w[i] = t.file == 0   ? I_LOAD(at->room->codes[at->b][g + i] + 4 * (at->shift + j * KR_V))
                        : t.low == 8  ? Q_WEIGHTS(at->codes + 4 * ((g + i) * at->width + j * KR_V))
                                      : KR_NAME(block_codes)(t, at->codes + 4 * j * KR_V, 4 * at->width, g + i);
             KR_UNROLL
@@ -165,7 +170,7 @@ KR_INLINE void KR_NAME(block_add)(const kr_layout t, const KR_NAME(block_at) *at
     KR_UNROLL
     for (size_t j = 0; j < vectors; j++) {
         V part = t.parts == 1 ? V_ZERO()
-                 : at->room   ? V_LOAD(at->room->parts[at->b][0] + at->shift + j * KR_V)
+                 : t.file == 0  ? V_LOAD(at->room->parts[at->b][0] + at->shift + j * KR_V)
                               : KR_NAME(block_part)(t, at->scales + j * KR_V);
 
         KR_UNROLL
@@ -176,7 +181,7 @@ KR_INLINE void KR_NAME(block_add)(const kr_layout t, const KR_NAME(block_at) *at
         KR_NAME(block_sums)(t, at, q, blocks, sum, rows, vectors, 1);
         KR_UNROLL
         for (size_t j = 0; j < vectors; j++) {
-            V part = at->room ? V_LOAD(at->room->parts[at->b][1] + at->shift + j * KR_V)
+            V part = t.file == 0 ? V_LOAD(at->room->parts[at->b][1] + at->shift + j * KR_V)
                               : KR_NAME(block_part)(t, at->scales + at->width + j * KR_V);
 
             KR_UNROLL
@@ -186,9 +191,9 @@ KR_INLINE void KR_NAME(block_add)(const kr_layout t, const KR_NAME(block_at) *at
     }
     KR_UNROLL
     for (size_t j = 0; j < vectors; j++) {
-        V scale = at->room ? V_LOAD(at->room->scale[at->b] + at->shift + j * KR_V) : V_HALF(at->half + 2 * j * KR_V);
+        V scale = t.file == 0 ? V_LOAD(at->room->scale[at->b] + at->shift + j * KR_V) : V_HALF(at->half + 2 * j * KR_V);
 
-        if (!at->room && t.parts == 1 && t.scales)
+        if (t.file && t.parts == 1 && t.scales)
             scale = V_MUL(scale, I_FLOAT(I_OF_BYTES(at->scales + j * KR_V)));
         KR_UNROLL
         for (size_t r = 0; r < rows; r++)
@@ -203,14 +208,14 @@ KR_INLINE void KR_NAME(block_minima)(const kr_layout t, const KR_NAME(block_at) 
     KR_UNROLL
     for (size_t j = 0; j < vectors; j++) {
         size_t o = at->shift + j * KR_V;
-        V      least = at->room ? V_LOAD(at->room->least[at->b] + o) : V_HALF(at->half + 2 * (at->width + j * KR_V));
+        V      least = t.file == 0 ? V_LOAD(at->room->least[at->b] + o) : V_HALF(at->half + 2 * (at->width + j * KR_V));
         V      first = V_ZERO(), second = V_ZERO();
 
-        if (!at->room && t.parts == 1 && t.scales)
+        if (t.file && t.parts == 1 && t.scales)
             least = V_MUL(V_NEGATE(least), I_FLOAT(I_OF_BYTES(at->scales + at->width + j * KR_V)));
         if (t.parts == 2) {
-            first = at->room ? V_LOAD(at->room->leasts[at->b][0] + o) : KR_NAME(block_least)(at->scales + j * KR_V);
-            second = at->room ? V_LOAD(at->room->leasts[at->b][1] + o)
+            first = t.file == 0 ? V_LOAD(at->room->leasts[at->b][0] + o) : KR_NAME(block_least)(at->scales + j * KR_V);
+            second = t.file == 0 ? V_LOAD(at->room->leasts[at->b][1] + o)
                               : KR_NAME(block_least)(at->scales + at->width + j * KR_V);
         }
         KR_UNROLL
@@ -235,6 +240,7 @@ KR_INLINE void KR_NAME(block_tile)(const kr_product *p, const kr_layout t, const
     const size_t         vectors = panels * KR_NAME(PER_PANEL), blocks = p->w->inputs / KR_BLOCK;
     const size_t         per = t.inputs / KR_BLOCK, width = run->width, output = run->output + shift;
     const unsigned char *record = run->records + run->from / per * kr_layout_record(t) * width;
+    const unsigned char *next = run->next + KR_NAME(SEGMENT) * (shift / (panels * 16)) * run->ahead;
     const kr_q8         *q = p->q + row * blocks;
     V                    total[KR_BLOCK_ROWS][KR_NAME(MOST)];
 
@@ -249,6 +255,10 @@ KR_INLINE void KR_NAME(block_tile)(const kr_product *p, const kr_layout t, const
             KR_NAME(block_at)    at = { record + 2 * shift, begin + shift, begin + t.scales * width + 4 * shift, width,
                                         run->room, b - run->from, shift };
 
+            if (t.file == 0 && row == 0)        /* as far ahead as the segment is long */
+                for (size_t i = 0; i < run->ahead; i += 64)
+                    V_PREFETCH((const char *)next + i);
+            next += run->ahead;
             KR_NAME(block_add)(t, &at, q + b, blocks, total, rows, vectors);
             if (t.halves == 2)
                 KR_NAME(block_minima)(t, &at, q + b, blocks, total, rows, vectors);
@@ -260,33 +270,47 @@ KR_INLINE void KR_NAME(block_tile)(const kr_product *p, const kr_layout t, const
             KR_NAME(block_end)(p, row + r, output + j * KR_V, total[r][j], run->to == blocks);
 }
 
-/* All rows by all panels of a strip: as many at once as fit. */
-KR_INLINE void KR_NAME(block_rows)(const kr_product *p, const kr_layout t, const KR_NAME(block_run) *run,
-                                   const size_t rows, const size_t panels)
+/* All panels of a strip, some rows; the room is as wide as a strip can be, a record is not. */
+KR_INLINE void KR_NAME(block_across)(const kr_product *p, const kr_layout t, KR_NAME(block_run) *run, size_t row,
+                                     const size_t rows, const size_t panels)
+{
+    const size_t step = panels * 16;
+    size_t       at = 0;
+
+    if (t.file == 0) {
+        run->ahead = row ? 0 : run->bytes / (KR_NAME(SEGMENT) * ((run->width + step - 1) / step));
+        for (; at < run->width; at += step)
+            KR_NAME(block_tile)(p, t, run, at, row, rows, panels);
+        return;
+    }
+    for (; at + step <= run->width; at += step)
+        KR_NAME(block_tile)(p, t, run, at, row, rows, panels);
+    for (; panels > 1 && at < run->width; at += 16)
+        if (rows > 2)
+            KR_NAME(block_tile)(p, t, run, at, row, rows, 1);
+        else                            /* not worth a tile of its own */
+            for (size_t r = 0; r < rows; r++)
+                KR_NAME(block_tile)(p, t, run, at, row + r, 1, 1);
+}
+
+/* All rows: as many at once as fit, then two, then one. */
+KR_INLINE void KR_NAME(block_rows)(const kr_product *p, const kr_layout t, KR_NAME(block_run) *run, const size_t rows,
+                                   const size_t panels)
 {
     size_t row = 0;
 
-    for (; row + rows <= p->rows; row += rows) {
-        size_t at = 0;
-
-        for (; at + panels * 16 <= run->width; at += panels * 16)
-            KR_NAME(block_tile)(p, t, run, at, row, rows, panels);
-        for (; panels > 1 && at < run->width; at += 16)
-            KR_NAME(block_tile)(p, t, run, at, row, rows, 1);
-    }
-    for (; row < p->rows; row++) {
-        size_t at = 0;
-
-        for (; at + panels * 16 <= run->width; at += panels * 16)
-            KR_NAME(block_tile)(p, t, run, at, row, 1, panels);
-        for (; panels > 1 && at < run->width; at += 16)
-            KR_NAME(block_tile)(p, t, run, at, row, 1, 1);
-    }
+    for (; row + rows <= p->rows; row += rows)
+        KR_NAME(block_across)(p, t, run, row, rows, panels);
+    if (rows > 2)
+        for (; row + 2 <= p->rows; row += 2)
+            KR_NAME(block_across)(p, t, run, row, 2, KR_TWO_PANELS);
+    for (; row < p->rows; row++)
+        KR_NAME(block_across)(p, t, run, row, 1, KR_ONE_PANELS);
 }
 
-/* The same out of a room, where types differ no more than in these. */
+/* The same out of a room, where types differ no more than in these; no bytes in a file say that it is one. */
 #define KR_READY(name, parts_, halves_, rows, panels) \
-    static KR_NOINLINE void KR_NAME(name)(const kr_product *p, const KR_NAME(block_run) *run, int32_t zero_) \
+    static KR_NOINLINE void KR_NAME(name)(const kr_product *p, KR_NAME(block_run) *run, int32_t zero_) \
     { \
         const kr_layout t = { .inputs = KR_BLOCK, .parts = parts_, .halves = halves_, .zero = zero_, .low = 4 }; \
         KR_NAME(block_rows)(p, t, run, rows, panels); \
@@ -299,7 +323,7 @@ KR_READY(ready_parts_minima, 2, 2, KR_PARTS_ROWS, KR_PARTS_PANELS)
 
 /* ---- products ------------------------------------------------------------------------------------ */
 
-static KR_NOINLINE void KR_NAME(ready)(const kr_product *p, const kr_layout *t, const KR_NAME(block_run) *run)
+static KR_NOINLINE void KR_NAME(ready)(const kr_product *p, const kr_layout *t, KR_NAME(block_run) *run)
 {
     if (t->parts == 2 && t->halves == 2)
         KR_NAME(ready_parts_minima)(p, run, t->zero);
@@ -315,8 +339,12 @@ static KR_NOINLINE void KR_NAME(ready)(const kr_product *p, const kr_layout *t, 
 KR_INLINE void KR_NAME(block_strip)(const kr_product *p, const kr_layout t, KR_NAME(block_run) run)
 {
     KR_NAME(block_room) room;
-    size_t              blocks = p->w->inputs / KR_BLOCK;
+    size_t              blocks = p->w->inputs / KR_BLOCK, per = t.inputs / KR_BLOCK;
 
+    run.bytes = KR_NAME(SEGMENT) / per * kr_layout_record(t) * run.width;
+    run.next = run.records;
+    if (run.width < KR_STRIP)
+        memset(&room, 0, sizeof room);
     for (run.from = 0; run.from < blocks; run.from = run.to) {
         run.to = kr_min(blocks, run.from + KR_NAME(SEGMENT));
         if (t.low == 8) {
@@ -324,6 +352,7 @@ KR_INLINE void KR_NAME(block_strip)(const kr_product *p, const kr_layout t, KR_N
         } else {
             KR_NAME(block_unpack)(t, &run, &room);
             run.room = &room;
+            run.next += run.bytes;
             KR_NAME(ready)(p, &t, &run);
         }
     }
@@ -334,13 +363,22 @@ KR_INLINE void KR_NAME(block_product)(const kr_product *p, const kr_layout t)
     size_t blocks = p->w->inputs / KR_BLOCK;
 
     for (size_t o = 0; o < p->w->outputs; o += KR_STRIP) {
-        KR_NAME(block_run) run = { kr_pack_record(&t, p->w, o, 0), o, kr_pack_width(p->w, o), 0, blocks, NULL };
+        KR_NAME(block_run) run = { kr_pack_record(&t, p->w, o, 0), o, kr_pack_width(p->w, o), 0, blocks, NULL, NULL,
+                                   0, 0 };
 
-        if (p->rows == 1 && run.width % (KR_ONE_PANELS * 16) == 0)
-            for (size_t at = 0; at < run.width; at += KR_ONE_PANELS * 16)
-                KR_NAME(block_tile)(p, t, &run, at, 0, 1, KR_ONE_PANELS);
-        else
+        size_t row = 0, at;
+
+        if (p->rows > KR_LONE_ROWS || run.width % (KR_ONE_PANELS * 16) != 0) {
             KR_NAME(block_strip)(p, t, run);
+            continue;
+        }
+        if (KR_LONE_ROWS >= 2)
+            for (; row + 2 <= p->rows; row += 2)
+                for (at = 0; at < run.width; at += KR_TWO_PANELS * 16)
+                    KR_NAME(block_tile)(p, t, &run, at, row, 2, KR_TWO_PANELS);
+        for (; row < p->rows; row++)
+            for (at = 0; at < run.width; at += KR_ONE_PANELS * 16)
+                KR_NAME(block_tile)(p, t, &run, at, row, 1, KR_ONE_PANELS);
     }
 }
 

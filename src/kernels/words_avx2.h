@@ -78,6 +78,8 @@
 #define KR_BLOCK_PANELS   1
 #define KR_PARTS_ROWS     2
 #define KR_PARTS_PANELS   1
+#define KR_LONE_ROWS      1
+#define KR_TWO_PANELS     1
 #define KR_ONE_PANELS     2
 #define KR_SCAN_STATES    4
 #define KR_EXP_VECTORS    4

@@ -54,6 +54,8 @@
 #undef KR_BLOCK_PANELS
 #undef KR_PARTS_ROWS
 #undef KR_PARTS_PANELS
+#undef KR_LONE_ROWS
+#undef KR_TWO_PANELS
 #undef KR_ONE_PANELS
 #undef KR_SCAN_STATES
 #undef KR_EXP_VECTORS

@@ -381,6 +381,8 @@ void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, 
 void       kr_product_take(kr_product *p, const kr_matrix *w, size_t rows, kr_carve *carve);
 /* Integers of all of x. */
 void       kr_product_integers(const kr_context *context, const kr_product *p);
+/* Integers of rows from..to-1 of x, if there are to be any. */
+void       kr_product_rows(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
 /* Integers of columns from..to-1 of x, multiples of 32 or the end. */
 void       kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
 /* Outputs from..to-1, multiples of 64 or the end, of integers that are there. */

@@ -156,6 +156,8 @@ static const float *mamba2_start(const kr_layer *layer)
     return ((const mamba2 *)layer->params)->start;
 }
 
+enum { MAMBA2_STRIP = 64, MAMBA2_LONG = 8 };     /* outputs of a product that belong together; rows from which on heads run one by one */
+
 /* Rows between the projections, and how many parts of lanes and of channels or heads their tasks have. */
 typedef struct mamba2_work {
     const kr_layer   *layer;
@@ -165,28 +167,32 @@ typedef struct mamba2_work {
     size_t       rows, wide;    /* wide: of what in_proj makes */
     float       *projected;     /* [rows][wide]: z, x, B, C, dt */
     float       *mixed;         /* [rows][mixed]: x, B, C */
-    float       *dt, *decay;    /* [rows][heads] */
+    float       *dt, *decay;    /* [rows][heads], of a task's lanes and heads together */
     float       *y;             /* [rows][inner] */
     unsigned char *rooms;       /* of kr_ssd_take(), one for each task */
     size_t       room_bytes;
+    kr_product   in_proj, out_proj;
     size_t       parts, lanes;
 } mamba2_work;
 
-static mamba2_work mamba2_take(const mamba2 *p, size_t rows, size_t tasks, kr_carve *carve)
+static void mamba2_take(mamba2_work *w, const mamba2 *p, size_t rows, size_t tasks, kr_carve *carve)
 {
-    mamba2_work w = { .p = p, .rows = rows, .wide = p->inner + p->mixed + p->heads };
-    kr_carve    room = { 0 };
+    kr_carve room = { 0 };
 
     kr_ssd_take(p->states, &room);
     carve->broken |= room.broken;
-    w.room_bytes = room.used;
-    w.projected = kr_carve_floats(carve, rows, w.wide);
-    w.mixed = kr_carve_floats(carve, rows, p->mixed);
-    w.dt = kr_carve_floats(carve, rows, p->heads);
-    w.decay = kr_carve_floats(carve, rows, p->heads);
-    w.y = kr_carve_floats(carve, rows, p->inner);
-    w.rooms = kr_carve_bytes(carve, tasks, room.used);
-    return w;
+    w->p = p;
+    w->rows = rows;
+    w->wide = p->inner + p->mixed + p->heads;
+    w->room_bytes = room.used;
+    w->projected = kr_carve_floats(carve, rows, w->wide);
+    w->mixed = kr_carve_floats(carve, rows, p->mixed);
+    w->dt = kr_carve_floats(carve, rows, p->heads);
+    w->decay = kr_carve_floats(carve, rows, p->heads);
+    w->y = kr_carve_floats(carve, rows, p->inner);
+    w->rooms = kr_carve_bytes(carve, tasks, room.used);
+    kr_product_take(&w->in_proj, &p->in_proj, rows, carve);
+    kr_product_take(&w->out_proj, &p->out_proj, rows, carve);
 }
 
 static size_t mamba2_most_tasks(size_t tasks)
@@ -196,11 +202,29 @@ static size_t mamba2_most_tasks(size_t tasks)
 
 static void mamba2_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
+    mamba2_work w;
+
+    mamba2_take(&w, layer->params, most->rows, mamba2_most_tasks(most->tasks), carve);
+}
+
+static void mamba2_start_work(mamba2_work *w, const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+{
     const mamba2 *p = layer->params;
 
-    mamba2_take(p, most->rows, mamba2_most_tasks(most->tasks), carve);
-    kr_product_scratch(&p->in_proj, most->rows, carve);
-    kr_product_scratch(&p->out_proj, most->rows, carve);
+    mamba2_take(w, p, kr_rows_count(in), mamba2_most_tasks(context->tasks.most), &context->scratch);
+    w->layer = layer;
+    w->context = context;
+    w->in = in;
+    w->in_proj.bias = p->in_bias;
+    w->in_proj.x = in->data;
+    w->in_proj.x_stride = in->width;
+    w->in_proj.y = w->projected;
+    w->in_proj.y_stride = w->wide;
+    w->out_proj.bias = p->out_bias;
+    w->out_proj.x = w->y;
+    w->out_proj.x_stride = p->inner;
+    w->out_proj.y = out->data;
+    w->out_proj.y_stride = out->width;
 }
 
 /* ---- lane by lane, for the channels or heads of a task --------------------------------------------- */
@@ -216,7 +240,12 @@ static float *mamba2_states(const mamba2_work *w, size_t lane)
     return mamba2_window(w, lane) + (w->p->taps - 1) * kr_pad16(w->p->mixed);
 }
 
-typedef struct mamba2_cut { size_t lane, lane_end, from, to; } mamba2_cut;
+/* Lanes, channels or heads, and of heads the steps that stand ready: [rows of the lanes][heads of the cut]. */
+typedef struct mamba2_cut {
+    size_t       lane, lane_end, from, to;
+    const float *dt, *decay;
+    const kr_ssd_room *room;
+} mamba2_cut;
 
 /* Of 'count' things in multiples of 'grain'. */
 static mamba2_cut mamba2_cut_of(const mamba2_work *w, size_t task, size_t count, size_t grain)
@@ -224,116 +253,179 @@ static mamba2_cut mamba2_cut_of(const mamba2_work *w, size_t task, size_t count,
     size_t part = task % w->parts, lanes = task / w->parts;
 
     return (mamba2_cut){ kr_tasks_cut(w->in->lanes, 1, w->lanes, lanes), kr_tasks_cut(w->in->lanes, 1, w->lanes, lanes + 1),
-                         kr_tasks_cut(count, grain, w->parts, part), kr_tasks_cut(count, grain, w->parts, part + 1) };
+                         kr_tasks_cut(count, grain, w->parts, part), kr_tasks_cut(count, grain, w->parts, part + 1),
+                         NULL, NULL, NULL };
 }
 
 /* x, B and C of rows from..to-1 of an episode; the window is cleared where a new one begins. */
-static void mamba2_convolve(const mamba2_work *w, size_t lane, mamba2_cut cut, size_t from, size_t to, int fresh)
+static void mamba2_convolve(const mamba2_work *w, size_t lane, const mamba2_cut *cut, size_t from, size_t to)
 {
     const mamba2 *p = w->p;
-    size_t        stride = kr_pad16(p->mixed), width = cut.to - cut.from;
-    float        *window = mamba2_window(w, lane) + cut.from;
-    const float  *x = w->projected + from * w->wide + p->inner + cut.from;
-    kr_conv       job = { p->conv + cut.from * p->taps, p->conv_bias ? p->conv_bias + cut.from : NULL, x, w->wide, window,
-                          stride, w->mixed + from * p->mixed + cut.from, p->mixed, to - from, width, p->taps, 1 };
+    size_t        stride = kr_pad16(p->mixed), width = cut->to - cut->from;
+    float        *window = mamba2_window(w, lane) + cut->from;
+    const float  *x = w->projected + from * w->wide + p->inner + cut->from;
+    kr_conv       job = { p->conv + cut->from * p->taps, p->conv_bias ? p->conv_bias + cut->from : NULL, x, w->wide, window,
+                          stride, w->mixed + from * p->mixed + cut->from, p->mixed, to - from, width, p->taps, 1 };
 
-    for (size_t i = 0; fresh && i + 1 < p->taps; i++)
-        kr_layer_begin(w->layer, mamba2_window(w, lane), i * stride + cut.from, kr_pad16(width));
+    if (w->in->reset && w->in->reset[from])
+        for (size_t i = 0; i + 1 < p->taps; i++)
+            kr_layer_begin(w->layer, mamba2_window(w, lane), i * stride + cut->from, kr_pad16(width));
     w->context->kernels->conv(&job);
     kr_window_push(window, p->taps - 1, stride, x, w->wide, to - from, width);
 }
 
-/* y of rows from..to-1 of an episode, group by group of the task's heads. */
-static void mamba2_scan(const mamba2_work *w, size_t lane, mamba2_cut cut, size_t from, size_t to, int fresh,
-                        const kr_ssd_room *room)
+/* y *= silu(z) of rows from..to-1, channels at..at+width-1. */
+static void mamba2_gate(const mamba2_work *w, size_t from, size_t to, size_t at, size_t width)
+{
+    float  *y = w->y + from * w->p->inner + at;
+    kr_gate gate = { y, w->projected + from * w->wide + at, w->p->inner, w->wide, y, w->p->inner, to - from, width,
+                     KR_SILU };
+
+    w->context->kernels->gate(&gate);
+}
+
+static int mamba2_gates_last(const mamba2 *p)
+{
+    return p->before_gate && p->norm == MAMBA2_RMS;
+}
+
+/* y of rows from..to-1 of an episode for some heads of a group. */
+static void mamba2_heads(const mamba2_work *w, const mamba2_cut *cut, float *h, size_t head, size_t heads, size_t from,
+                         size_t to)
+{
+    const mamba2 *p = w->p;
+    size_t        one = kr_pad16(p->head_dim) * p->states, g = head / (p->heads / p->groups), at = head * p->head_dim;
+    size_t        row = from - w->in->first[cut->lane], stride = cut->to - cut->from;
+    const float  *mixed = w->mixed + from * p->mixed;
+    kr_heads      job = { mixed + at, cut->dt + row * stride + head - cut->from, cut->decay + row * stride + head - cut->from,
+                          mixed + p->inner + g * p->states, mixed + p->inner + (p->groups + g) * p->states, p->d + at,
+                          h + head * one, w->y + from * p->inner + at, p->mixed, stride, p->mixed, p->inner,
+                          to - from, heads, p->head_dim, p->states };
+
+    if (w->context->mode == KRAIT_SCAN)
+        kr_ssd_run(w->context->kernels, &job, cut->room);
+    else
+        w->context->kernels->heads(&job);
+    if (!mamba2_gates_last(p))
+        mamba2_gate(w, from, to, at, heads * p->head_dim);
+}
+
+/*
+ * The same for all of the task's heads, group by group; of many rows head by head, so that its states and what comes out of
+ * them wait in the cache for the rows behind and the gate.
+ */
+static void mamba2_scan(const mamba2_work *w, size_t lane, const mamba2_cut *cut, size_t from, size_t to)
 {
     const mamba2 *p = w->p;
     size_t        one = kr_pad16(p->head_dim) * p->states, each = p->heads / p->groups;
     float        *h = mamba2_states(w, lane);
-    const float  *row = w->mixed + from * p->mixed;
 
-    if (fresh)
-        kr_layer_begin(w->layer, mamba2_window(w, lane), (size_t)(h - mamba2_window(w, lane)) + cut.from * one,
-                       (cut.to - cut.from) * one);
-    for (size_t head = cut.from, end; head < cut.to; head = end) {
-        size_t   g = head / each, at = head * p->head_dim;
-        kr_heads job = { row + at, w->dt + from * p->heads + head, w->decay + from * p->heads + head,
-                         row + p->inner + g * p->states, row + p->inner + (p->groups + g) * p->states, p->d + at,
-                         h + head * one, w->y + from * p->inner + at, p->mixed, p->heads, p->mixed, p->inner,
-                         to - from, 0, p->head_dim, p->states };
-
-        end = kr_min((g + 1) * each, cut.to);
-        job.heads = end - head;
-        if (w->context->mode == KRAIT_SCAN)
-            kr_ssd_run(w->context->kernels, &job, room);
-        else
-            w->context->kernels->heads(&job);
+    if (w->in->reset && w->in->reset[from])
+        kr_layer_begin(w->layer, mamba2_window(w, lane), (size_t)(h - mamba2_window(w, lane)) + cut->from * one,
+                       (cut->to - cut->from) * one);
+    for (size_t head = cut->from, end; head < cut->to; head = end) {
+        end = kr_min((head / each + 1) * each, cut->to);
+        if (to - from >= MAMBA2_LONG && w->context->mode != KRAIT_SCAN)
+            end = head + 1;
+        mamba2_heads(w, cut, h, head, end - head, from, to);
     }
 }
 
-/* Every episode of the cut's lanes: the convolution where there is no room, else the scan. */
-static void mamba2_lanes(const mamba2_work *w, mamba2_cut cut, const kr_ssd_room *room)
+typedef void mamba2_pass(const mamba2_work *w, size_t lane, const mamba2_cut *cut, size_t from, size_t to);
+
+/* Every episode of the cut's lanes. */
+static void mamba2_lanes(const mamba2_work *w, const mamba2_cut *cut, mamba2_pass *pass)
 {
     const kr_rows *in = w->in;
 
-    for (size_t lane = cut.lane; lane < cut.lane_end && cut.from < cut.to; lane++)
+    for (size_t lane = cut->lane; lane < cut->lane_end && cut->from < cut->to; lane++)
         for (size_t from = in->first[lane], to, end = in->first[lane + 1]; from < end; from = to) {
-            int fresh = in->reset && in->reset[from];
-
             to = kr_rows_episode(in, from, end);
-            if (room)
-                mamba2_scan(w, lane, cut, from, to, fresh, room);
-            else
-                mamba2_convolve(w, lane, cut, from, to, fresh);
+            pass(w, lane, cut, from, to);
         }
 }
 
 /* ---- tasks ------------------------------------------------------------------------------------------ */
 
+/* Do strips of in_proj's outputs hold whole panels of the convolution's channels? */
+static int mamba2_is_aligned(const mamba2 *p)
+{
+    return p->inner % MAMBA2_STRIP == 0;
+}
+
+/*
+ * Some outputs of in_proj, strip by strip, and where channels of the convolution are among them those are
+ * convolved while they are at hand.
+ */
+static void mamba2_task_in(void *argument, size_t from, size_t to)
+{
+    const mamba2_work *w = argument;
+    size_t             inner = w->p->inner, few = w->rows < MAMBA2_LONG * w->in->lanes, end;
+
+    for (; from < to; from = end) {
+        mamba2_cut cut = { .lane_end = w->in->lanes };
+
+        end = few ? to : kr_min(from + MAMBA2_STRIP, to);
+        kr_product_outputs(w->context->kernels, &w->in_proj, from, end);
+        cut.from = from > inner ? from - inner : 0;
+        cut.to = end > inner ? kr_min(end - inner, w->p->mixed) : 0;
+        if (mamba2_is_aligned(w->p))
+            mamba2_lanes(w, &cut, mamba2_convolve);
+    }
+}
+
 static void mamba2_task_convolve(void *argument, size_t task)
 {
     const mamba2_work *w = argument;
+    mamba2_cut         cut = mamba2_cut_of(w, task, w->p->mixed, KR_LANES);
 
-    mamba2_lanes(w, mamba2_cut_of(w, task, w->p->mixed, KR_LANES), NULL);
+    mamba2_lanes(w, &cut, mamba2_convolve);
+}
+
+/* Steps and decays of the cut's lanes and heads, one behind another in the task's own piece of all. */
+static void mamba2_pace(const mamba2_work *w, mamba2_cut *cut)
+{
+    const mamba2 *p = w->p;
+    size_t        first = w->in->first[cut->lane], rows = w->in->first[cut->lane_end] - first, at = cut->from;
+    size_t        own = first * p->heads + rows * at;
+    kr_pace       job = { w->projected + first * w->wide + p->inner + p->mixed + at, w->wide,
+                          p->dt_bias ? p->dt_bias + at : NULL, p->a + at, p->dt_min, p->dt_max, w->dt + own, w->decay + own,
+                          rows, cut->to - at };
+
+    w->context->kernels->pace(&job);
+    cut->dt = w->dt + own;
+    cut->decay = w->decay + own;
 }
 
 static void mamba2_task_scan(void *argument, size_t task)
 {
     const mamba2_work *w = argument;
     kr_carve           carve = { .base = w->rooms + task * w->room_bytes };
-    kr_ssd_room        room = kr_ssd_take(w->p->states, &carve);
+    mamba2_cut         cut = mamba2_cut_of(w, task, w->p->heads, 1);
+    kr_ssd_room        room;
 
-    mamba2_lanes(w, mamba2_cut_of(w, task, w->p->heads, 1), &room);
+    if (w->context->mode == KRAIT_SCAN) {
+        room = kr_ssd_take(w->p->states, &carve);
+        cut.room = &room;
+    }
+    mamba2_pace(w, &cut);
+    mamba2_lanes(w, &cut, mamba2_scan);
 }
 
-/* Gate and norm of rows from..to-1, in place. */
-static void mamba2_task_gate(void *argument, size_t from, size_t to)
+/* Norm of rows from..to-1, in place, a gate that comes behind it, and the integers that out_proj may want of them. */
+static void mamba2_task_norm(void *argument, size_t from, size_t to)
 {
     const mamba2_work *w = argument;
     const mamba2      *p = w->p;
     const kr_kernels  *k = w->context->kernels;
-    float             *y = w->y + from * p->inner;
-    kr_gate            gate = { y, w->projected + from * w->wide, p->inner, w->wide, y, p->inner, to - from, p->inner,
-                                KR_SILU };
 
-    if (!p->before_gate || p->norm == MAMBA2_NO_NORM)
-        k->gate(&gate);
     for (size_t r = from; p->norm == MAMBA2_RMS && r < to; r++)
         for (size_t c = 0; c < p->inner; c += p->norm_size)
             k->rms_norm(w->y + r * p->inner + c, w->y + r * p->inner + c, p->norm_weight ? p->norm_weight + c : NULL,
                         p->norm_eps, 1, p->norm_size);
-    if (p->before_gate && p->norm == MAMBA2_RMS)
-        k->gate(&gate);
-}
-
-static void mamba2_pace(void *argument, size_t from, size_t to)
-{
-    const mamba2_work *w = argument;
-    const mamba2      *p = w->p;
-    kr_pace            job = { w->projected + from * w->wide + p->inner + p->mixed, w->wide, p->dt_bias, p->a, p->dt_min,
-                               p->dt_max, w->dt + from * p->heads, w->decay + from * p->heads, to - from, p->heads };
-
-    w->context->kernels->pace(&job);
+    if (mamba2_gates_last(p))
+        mamba2_gate(w, from, to, 0, p->inner);
+    kr_product_rows(k, &w->out_proj, from, to);
 }
 
 /* Tasks of 'pieces' parts each, of lanes where there are more tasks than pieces. */
@@ -347,33 +439,31 @@ static void mamba2_tasks(mamba2_work *w, krait_task_fn task, uint64_t work, size
     kr_tasks_run(tasks, task, w, w->parts * w->lanes);
 }
 
-static void mamba2_ranges(mamba2_work *w, kr_range_fn range, size_t width)
+static void mamba2_ranges(mamba2_work *w, kr_range_fn range, size_t count, size_t grain, uint64_t work)
 {
-    const kr_tasks *tasks = &w->context->tasks;
-
-    kr_tasks_ranges(tasks, range, w, w->rows, 1,
-                    kr_tasks_for(tasks, (uint64_t)w->rows * width * 2 * KR_WORK_NUMBER, w->rows));
+    kr_tasks_ranges(&w->context->tasks, range, w, count, grain,
+                    kr_tasks_for(&w->context->tasks, work, (count + grain - 1) / grain));
 }
 
 static void mamba2_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba2 *p = layer->params;
-    size_t        rows = kr_rows_count(in);
-    mamba2_work   w = mamba2_take(p, rows, mamba2_most_tasks(context->tasks.most), &context->scratch);
-    uint64_t      state = (uint64_t)p->inner * p->states;
+    uint64_t      rows = kr_rows_count(in), state = (uint64_t)p->inner * p->states;
+    uint64_t      convolved = rows * p->mixed * (p->taps + KR_WORK_NUMBER);
+    mamba2_work   w;
 
     if (rows == 0)
         return;
-    w.layer = layer;
-    w.context = context;
-    w.in = in;
-    kr_product_run(context, &p->in_proj, p->in_bias, in->data, in->width, w.projected, w.wide, rows);
-    mamba2_tasks(&w, mamba2_task_convolve, (uint64_t)rows * p->mixed * (p->taps + KR_WORK_NUMBER),
-                 kr_pad16(p->mixed) / KR_LANES);
-    mamba2_ranges(&w, mamba2_pace, p->heads);
-    mamba2_tasks(&w, mamba2_task_scan, state * (3 * (uint64_t)rows + 4 * KR_WORK_BYTE * in->lanes), p->heads);
-    mamba2_ranges(&w, mamba2_task_gate, p->inner);
-    kr_product_run(context, &p->out_proj, p->out_bias, w.y, p->inner, out->data, out->width, rows);
+    mamba2_start_work(&w, layer, context, in, out);
+    kr_product_integers(context, &w.in_proj);
+    mamba2_ranges(&w, mamba2_task_in, w.wide, MAMBA2_STRIP,
+                  kr_product_work(&p->in_proj, w.rows) + (mamba2_is_aligned(p) ? convolved : 0));
+    if (!mamba2_is_aligned(p))
+        mamba2_tasks(&w, mamba2_task_convolve, convolved, kr_pad16(p->mixed) / KR_LANES);
+    mamba2_tasks(&w, mamba2_task_scan, state * (3 * rows + 4 * KR_WORK_BYTE * in->lanes) + rows * p->inner * KR_WORK_NUMBER,
+                 p->heads);
+    mamba2_ranges(&w, mamba2_task_norm, w.rows, 1, rows * p->inner * KR_WORK_NUMBER);
+    kr_product_all(context, &w.out_proj);
 }
 
 extern const kr_layer_type kr_layer_mamba2;

@@ -56,6 +56,14 @@ static void product_quantize(const kr_kernels *kernels, const kr_product *p)
     kernels->quantize((kr_q8 *)(uintptr_t)p->q, p->x, p->x_stride, p->rows, p->w->inputs);
 }
 
+void kr_product_rows(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+{
+    kr_product part = product_rows(p, from, to);
+
+    if (p->q && from < to)
+        product_quantize(kernels, &part);
+}
+
 void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
 {
     kr_q8 *q = (kr_q8 *)(uintptr_t)p->q;

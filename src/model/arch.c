@@ -14,6 +14,16 @@ static const kr_arch *const arch_list[] = {
     NULL
 };
 
+#if defined(KRAIT_MINIMAL)
+
+const kr_arch *kr_arch_for_config(const kr_json *config)
+{
+    (void)config;                       /* there are no files that could have one */
+    return NULL;
+}
+
+#else
+
 /* The original Mamba's has no model_type, and Mistral's says "mamba", but they have sizes under names of their own. */
 const kr_arch *kr_arch_for_config(const kr_json *config)
 {
@@ -26,6 +36,8 @@ const kr_arch *kr_arch_for_config(const kr_json *config)
             return *arch;
     return !type && kr_json_get(config, "d_model") && kr_json_get(config, "n_layer") ? &kr_arch_mamba_ssm : NULL;
 }
+
+#endif
 
 const kr_arch *kr_arch_for_gguf(const char *architecture)
 {

@@ -2,7 +2,7 @@
  * encode.c - a block's scales and integers for given numbers.
  *
  * A run's scale is chosen among some that spread its numbers over a little more or less than all
- * integers: each is fitted to the integers that it makes (least squares), and the one with the least
+ * integers: each is fitted to the integers that it makes (least squares), the one with the least
  * error is taken.  Scales are then rounded to what the block stores, and only then are the final
  * integers made, so that they belong to what a reader multiplies them with.  Sums are in double, in
  * order: the same bytes everywhere.
@@ -37,8 +37,8 @@ static float largest_of(const float *x, int count)
 }
 
 /*
- * The half nearest to 'scale', or, where next to zero halves are few, the next one away from zero: so that
- * 'whole' is at most 'most' of them and a half.
+ * The half nearest to 'scale', or, where next to zero halves are few, the next one away from zero: so
+ * that 'whole' is at most 'most' of them and a half.
  */
 static uint16_t half_for(float scale, float whole, float most)
 {
@@ -52,7 +52,7 @@ static uint16_t half_for(float scale, float whole, float most)
     return half;
 }
 
-/* ---- scales ---- */
+/* ---- scales ----------------------------------------------------------------------- */
 
 /* How much an error at x counts: larger numbers were found to matter more. */
 static double weight_at(float x, double mean)
@@ -106,7 +106,8 @@ typedef struct fit_sums {
     double one, q, qq, x, qx, xx;
 } fit_sums;
 
-static fit_sums sum_candidate(const float *x, int count, float inverse, float low, int top, double mean)
+static fit_sums sum_candidate(const float *x, int count, float inverse, float low, int top,
+                              double mean)
 {
     fit_sums s = { 0, 0, 0, 0, 0, 0 };
 
@@ -157,7 +158,8 @@ static fit_line fit_both(const float *x, int count, int top, int below)
     if (high - low < FIT_ZERO)
         return found;
     for (int k = -FIT_SPREADS; k <= FIT_SPREADS; k++) {
-        fit_sums s = sum_candidate(x, count, ((float)top + 0.1f * (float)k) / (high - low), low, top, mean);
+        float    inverse = ((float)top + 0.1f * (float)k) / (high - low);
+        fit_sums s = sum_candidate(x, count, inverse, low, top, mean);
         double   scale, offset, error = fit_sums_line(&s, below, &scale, &offset);
 
         if (scale > 0 && (best < 0 || error < best)) {
@@ -168,7 +170,7 @@ static fit_line fit_both(const float *x, int count, int top, int below)
     return found;
 }
 
-/* ---- integers into the bytes of a block -------------------------------------------------------- */
+/* ---- integers into the bytes of a block ------------------------------------------- */
 
 static void encode_small(const kr_layout *t, const kr_codes *c, unsigned char *block)
 {
@@ -185,7 +187,7 @@ static void encode_small(const kr_layout *t, const kr_codes *c, unsigned char *b
         kr_store_u32(block + 2 * t->halves, fifth);
 }
 
-/* Eight pairs of six bits in twelve bytes; of code i of 32 the b-th byte pair's nibble, above it a bit of h. */
+/* Eight pairs of six bits in twelve bytes; nibbles of two runs side by side, fifth bits of all in h. */
 static void encode_pairs(const kr_layout *t, const kr_codes *c, unsigned char *block)
 {
     unsigned char *s = block + 4, *h = block + 16, *q = block + (t->high ? 48 : 16);
@@ -233,10 +235,10 @@ void kr_encode_codes(const kr_layout *t, const kr_codes *codes, unsigned char *b
     }
 }
 
-/* ---- integers for numbers ---------------------------------------------------------------------- */
+/* ---- integers for numbers --------------------------------------------------------- */
 
 /* Code 'zero' is 0; q is x / unit. */
-static uint8_t code_of(float x, float unit, int zero, int top)
+static uint8_t nearest_code(float x, float unit, int zero, int top)
 {
     float q = kr_magnitude(unit) > 0 ? x / unit : 0.0f;
 
@@ -266,7 +268,8 @@ static void choose_small(const kr_layout *t, const float *x, kr_codes *c)
     c->half[0] = half_for(line.scale, 0, 0);
     c->half[1] = half_for(line.offset, 0, 0);
     for (size_t i = 0; i < KR_BLOCK; i++)
-        c->code[i] = code_of(x[i] - kr_float_of_half(c->half[1]), kr_float_of_half(c->half[0]), t->zero, top);
+        c->code[i] = nearest_code(x[i] - kr_float_of_half(c->half[1]),
+                                  kr_float_of_half(c->half[0]), t->zero, top);
 }
 
 static void choose_pairs(const kr_layout *t, const float *x, kr_codes *c)
@@ -285,10 +288,11 @@ static void choose_pairs(const kr_layout *t, const float *x, kr_codes *c)
     d = kr_float_of_half(c->half[0]);
     d_offset = kr_float_of_half(c->half[1]);
     for (int b = 0; b < 8; b++) {
-        c[b].scale[0] = code_of(lines[b].scale, d, 0, ENCODE_SIX);
-        c[b].scale[1] = code_of(-lines[b].offset, d_offset, 0, ENCODE_SIX);
+        c[b].scale[0] = nearest_code(lines[b].scale, d, 0, ENCODE_SIX);
+        c[b].scale[1] = nearest_code(-lines[b].offset, d_offset, 0, ENCODE_SIX);
         for (int i = 0; i < KR_BLOCK; i++)
-            c[b].code[i] = code_of(x[KR_BLOCK * b + i] + d_offset * (float)c[b].scale[1], d * (float)c[b].scale[0], 0, top);
+            c[b].code[i] = nearest_code(x[KR_BLOCK * b + i] + d_offset * (float)c[b].scale[1],
+                                        d * (float)c[b].scale[0], 0, top);
     }
 }
 
@@ -302,15 +306,15 @@ static void choose_sixes(const kr_layout *t, const float *x, kr_codes *c)
     c->half[0] = half_for(-largest / 128.0f, largest, 128);
     d = kr_float_of_half(c->half[0]);
     for (int r = 0; r < 16; r++) {
-        int scale = (int)code_of(runs[r], d, 128, 255) - 128;
+        int scale = (int)nearest_code(runs[r], d, 128, 255) - 128;
 
         c[r / 2].scale[r % 2] = (uint8_t)scale;
         for (int i = 0; i < 16; i++)
-            c[r / 2].code[r % 2 * 16 + i] = code_of(x[16 * r + i], d * (float)scale, t->zero, 63);
+            c[r / 2].code[r % 2 * 16 + i] = nearest_code(x[16 * r + i], d * (float)scale, t->zero, 63);
     }
 }
 
-/* ---- any --------------------------------------------------------------------------------------- */
+/* ---- any -------------------------------------------------------------------------- */
 
 float kr_encode_limit(int32_t type)
 {

@@ -8,6 +8,17 @@
 
 #include "model/model.h"
 
+#if defined(KRAIT_MINIMAL)
+
+/* Ids alone: the tables of characters are larger than the rest. */
+krait_status kr_load_tokens(kr_loading *loading)
+{
+    (void)loading;
+    return KRAIT_OK;
+}
+
+#else
+
 static krait_status take_room(kr_loading *loading)
 {
     krait_model *model = loading->model;
@@ -88,3 +99,5 @@ krait_status kr_load_tokens(kr_loading *loading)
     return of_json(loading, (const char *)loading->tokenizer_file.bytes, loading->tokenizer_file.count,
                    kr_fail_path(path));
 }
+
+#endif

@@ -85,7 +85,7 @@ static uint32_t whole_of(uint32_t a, uint32_t b)
 
 /* ---- one run ---- */
 
-static uint32_t code_of(uint32_t c)
+static uint32_t nfc_code_of(uint32_t c)
 {
     return mark_rank(c) << 24 | c;
 }
@@ -102,9 +102,9 @@ static size_t take_apart(uint32_t c, uint32_t codes[NFC_MOST_PARTS])
             behind[n++] = pair->second;
         c = pair->first;
     }
-    codes[0] = code_of(c);
+    codes[0] = nfc_code_of(c);
     for (i = 0; i < n; i++)
-        codes[1 + i] = code_of(behind[n - 1 - i]);
+        codes[1 + i] = nfc_code_of(behind[n - 1 - i]);
     return n + 1;
 }
 

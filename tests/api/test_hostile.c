@@ -517,29 +517,79 @@ TEST(hostile_panels_of_another_shape)
     test_note("%s", "");
 }
 
-/* Blocks of Q8_0 are not cut: a part that begins within one is refused. */
+static const struct { int32_t type; uint64_t numbers, bytes; const char *name; } block_types[] = {
+    { KRAIT_Q8_0, 32, 34, "Q8_0" },   { KRAIT_Q4_0, 32, 18, "Q4_0" },   { KRAIT_Q4_1, 32, 20, "Q4_1" },
+    { KRAIT_Q5_0, 32, 22, "Q5_0" },   { KRAIT_Q5_1, 32, 24, "Q5_1" },   { KRAIT_Q2_K, 256, 84, "Q2_K" },
+    { KRAIT_Q3_K, 256, 110, "Q3_K" }, { KRAIT_Q4_K, 256, 144, "Q4_K" }, { KRAIT_Q5_K, 256, 176, "Q5_K" },
+    { KRAIT_Q6_K, 256, 210, "Q6_K" },
+};
+
+enum { BLOCK_TYPES = sizeof block_types / sizeof *block_types };
+
+/* Blocks are not cut: a part that begins within one is refused. */
 TEST(hostile_parts_of_blocks)
 {
-    static const struct { int from, to; krait_status status; } cases[] = {
-        { 0, 32, KRAIT_OK }, { 32, 64, KRAIT_OK }, { 64, 96, KRAIT_OK }, { 1, 33, KRAIT_ERR_SHAPE },
-        { 5, 37, KRAIT_ERR_SHAPE }, { 63, 95, KRAIT_ERR_SHAPE }, { 0, 33, KRAIT_ERR_SHAPE },
-        { 65, 97, KRAIT_ERR_SHAPE },
+    static const struct { int from, over, length; krait_status status; } cases[] = {    /* in blocks, and numbers */
+        { 0, 0, 0, KRAIT_OK },         { 1, 0, 0, KRAIT_OK },         { 2, 0, 0, KRAIT_OK },
+        { 0, 1, 0, KRAIT_ERR_SHAPE },  { 0, 5, 0, KRAIT_ERR_SHAPE },  { 2, -1, 0, KRAIT_ERR_SHAPE },
+        { 0, 0, 1, KRAIT_ERR_SHAPE },  { 2, 1, 0, KRAIT_ERR_SHAPE },  { 1, 16, 0, KRAIT_ERR_SHAPE },
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        unsigned char *data = calloc(1, 3 * 34);
-        krait_tensor   tensor = { "w", data, 3 * 34, { 96 }, 1, KRAIT_Q8_0 };
+    for (size_t i = 0; i < BLOCK_TYPES * sizeof cases / sizeof *cases; i++) {
+        size_t         which = i % BLOCK_TYPES, c = i / BLOCK_TYPES;
+        int            numbers = (int)block_types[which].numbers, from = cases[c].from * numbers + cases[c].over;
+        unsigned char *data = calloc(1, 3 * (size_t)block_types[which].bytes);
+        krait_tensor   tensor = { "w", data, 3 * block_types[which].bytes, { 3 * block_types[which].numbers }, 1,
+                                  block_types[which].type };
         krait_model   *model;
         krait_message  message;
         char           text[256];
 
-        snprintf(text, sizeof text, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":32},\"tree\":"
-                 "{\"linear\":{\"width\":1,\"weights\":{\"weight\":{\"tensor\":\"w\",\"rows\":[%d,%d]}}}}}",
-                 cases[i].from, cases[i].to);
-        test_note("rows %d to %d", cases[i].from, cases[i].to);
-        CHECK_STATUS(krait_model_create(&model, text, &tensor, 1, NULL, &message), cases[i].status);
-        CHECK_INT(message.text[0] == '\0', cases[i].status == KRAIT_OK);
+        snprintf(text, sizeof text, "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%d},\"tree\":"
+                 "{\"linear\":{\"width\":1,\"weights\":{\"weight\":{\"tensor\":\"w\",\"rows\":[%d,%d]}}}}}", numbers,
+                 from, from + numbers + cases[c].length);
+        test_note("rows from %d of %s", from, block_types[which].name);
+        CHECK_STATUS(krait_model_create(&model, text, &tensor, 1, NULL, &message), cases[c].status);
+        CHECK_INT(message.text[0] == '\0', cases[c].status == KRAIT_OK);
+        CHECK(cases[c].status == KRAIT_OK || strstr(message.text, "tensor w"));
+        CHECK(cases[c].over == 0 || from + numbers > 3 * numbers || strstr(message.text, block_types[which].name));
         krait_model_close(model);
+        free(data);
+    }
+    test_note("%s", "");
+}
+
+/* Bytes that are missing, rows that are no blocks, a matrix that lies the other way: refused, by the tensor's name. */
+TEST(hostile_shapes_of_blocks)
+{
+    static const char text[] = "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%d},\"tree\":"
+                               "{\"linear\":{\"width\":%d,\"weights\":{\"weight\":%s}}}}";
+
+    for (size_t i = 0; i < BLOCK_TYPES; i++) {
+        uint64_t       n = block_types[i].numbers, size = block_types[i].bytes;
+        unsigned char *data = calloc(2, (size_t)size);
+        const struct { uint64_t bytes, rows, width; int features, outputs; const char *weight; krait_status status; } cases[] = {
+            { 2 * size, 2, n, (int)n, 2, "\"w\"", KRAIT_OK },
+            { 2 * size - 1, 2, n, (int)n, 2, "\"w\"", KRAIT_ERR_SHAPE },
+            { size, 2, n, (int)n, 2, "\"w\"", KRAIT_ERR_SHAPE },
+            { 2 * size, 2, n - 1, (int)n - 1, 2, "\"w\"", KRAIT_ERR_ARGUMENT },
+            { 2 * size, 4, n / 2, (int)n / 2, 4, "\"w\"", KRAIT_ERR_ARGUMENT },
+            { size, 1, n, 1, (int)n, "\"w\"", KRAIT_ERR_SHAPE },
+            { 2 * size, 2, n, 2, (int)n, "{\"tensor\":\"w\",\"transpose\":true}", KRAIT_ERR_SHAPE },
+        };
+
+        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+            krait_tensor  tensor = { "w", data, cases[c].bytes, { cases[c].rows, cases[c].width }, 2, block_types[i].type };
+            krait_model  *model;
+            krait_message message;
+            char          json[300];
+
+            snprintf(json, sizeof json, text, cases[c].features, cases[c].outputs, cases[c].weight);
+            test_note("%s, case %zu", block_types[i].name, c);
+            CHECK_STATUS(krait_model_create(&model, json, &tensor, 1, NULL, &message), cases[c].status);
+            CHECK(cases[c].status == KRAIT_OK || strstr(message.text, "tensor w") || strstr(message.text, "'w'"));
+            krait_model_close(model);
+        }
         free(data);
     }
     test_note("%s", "");

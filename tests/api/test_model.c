@@ -422,23 +422,24 @@ TEST(model_check_names_the_tensor)
     tiny_free(t);
 }
 
-/* Scales of Q8_0 and 16-bit numbers are looked at where they lie, in rows and in panels. */
+/* Scales of blocks and 16-bit numbers are looked at where they lie, in rows and in panels. */
 TEST(model_check_looks_into_packed_weights)
 {
-    static const int32_t types[] = { KRAIT_Q8_0, KRAIT_F16, KRAIT_BF16 };
-    tiny                *t = tiny_make(&(tiny_sizes){ .width = 32 }, 3);
+    static const int32_t types[] = { KRAIT_Q8_0, KRAIT_F16, KRAIT_BF16, KRAIT_Q4_0, KRAIT_Q5_1, KRAIT_Q4_K, KRAIT_Q6_K };
+    enum { TYPES = sizeof types / sizeof *types };
+    tiny                *t = tiny_make(&(tiny_sizes){ .layers = 1, .width = 256, .inner = 256 }, 3);
     char                 folder[256], path[256];
 
     test_path(folder, sizeof folder, "packed");
     test_path(path, sizeof path, "packed.gguf");
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 2 * TYPES; i++) {
         krait_open_options options = { .size = sizeof options, .flags = KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK };
         krait_model       *model;
         krait_message      message;
         unsigned char     *bytes;
         size_t             count;
 
-        CHECK_STATUS(tiny_gguf(t, folder, path, types[i % 3], i / 3), KRAIT_OK);
+        CHECK_STATUS(tiny_gguf(t, folder, path, types[i % TYPES], i / TYPES), KRAIT_OK);
         bytes = aligned_file(path, &count);
         CHECK_STATUS(krait_model_open_memory(&model, bytes, count, &options, NULL), KRAIT_OK);
         for (size_t k = 0;; k++) {
@@ -452,8 +453,9 @@ TEST(model_check_looks_into_packed_weights)
             if (tensor.type == KRAIT_F32)
                 continue;
             at = (unsigned char *)(uintptr_t)tensor.data;
+            at += tensor.type == KRAIT_Q6_K ? 208 : 0;      /* behind the codes; of panels it is first everywhere */
             memcpy(kept, at, 2);
-            kr_store_u16(at, types[i % 3] == KRAIT_BF16 ? 0x7f80 : 0x7c00);
+            kr_store_u16(at, types[i % TYPES] == KRAIT_BF16 ? 0x7f80 : 0x7c00);
             test_note("%s of type %d", tensor.name, (int)tensor.type);
             CHECK_STATUS(krait_model_open_memory(&refused, bytes, count, &options, &message), KRAIT_ERR_FORMAT);
             CHECK(strstr(message.text, tensor.name) != NULL);

@@ -1,7 +1,9 @@
 /*
  * products.c - products of every weight type: as fast as memory brings weights, as fast as units multiply.
  *
- *     products [--quick] [--table NAME] [TYPE ...]
+ *     products [--quick] [--fast] [--table NAME] [TYPE ...]
+ *
+ * --fast: as KRAIT_OPEN_FAST has it; the limit stays that of float32.
  *
  * One thread, by its own CPU time, since machines are shared.  A row from memory and from the cache of a core (GB/s of
  * weights), the time of 2, 4 and 8 rows over that of one, and 512 rows (G operations/s, two for a product and its sum).
@@ -152,6 +154,8 @@ int main(int argc, char **argv)
     for (; from < argc && strncmp(argv[from], "--", 2) == 0; from++) {
         if (strcmp(argv[from], "--quick") == 0)
             b.tries = 3;
+        else if (strcmp(argv[from], "--fast") == 0)
+            b.kernels = kr_kernels_fast();
         else if (strcmp(argv[from], "--table") == 0 && from + 1 < argc)
             b.kernels = kr_kernels_named(argv[++from]);
     }

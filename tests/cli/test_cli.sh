@@ -620,7 +620,7 @@ run run "$work/f32.gguf" --input "$work/tokens.npy" --output "$work/b.npy"
 check "convert: the same numbers" same a.npy b.npy
 run generate "$work/f32.gguf" --tokens 20 --ids --prompt Hello --quiet
 check "convert: the same text" same out ids
-for type in f16 bf16 q8_0; do
+for type in f16 bf16 q8_0 q6_k q5_k q4_k q4_0; do
     run convert "$model" "$work/$type.gguf" --type $type --read
     ends "convert --type $type" 0
     check "convert: $type is smaller" \

@@ -27,7 +27,7 @@ EXTREMES = (0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfbff, 0x7c00, 0xfc
 
 
 def blocks_of(kind):
-    """uint8 [blocks, bytes]: every byte value at every place in 8 blocks of a row, extreme halves, and chance."""
+    """uint8 [blocks, bytes]: bytes that go through all low nibbles at every place, all 0, all 255, extreme halves, chance."""
     rng = np.random.default_rng([SEED, GGMLQuantizationType[kind]])
     size = gguf.GGML_QUANT_SIZES[GGMLQuantizationType[kind]][1]
     swept = (np.arange(size)[None, :] * 37 + np.arange(16)[:, None] * 17 + 5) % 256

@@ -257,6 +257,70 @@ static void compare_selective(const kr_kernels *k, kr_random *random, size_t cha
     release(expected), release(h2);
 }
 
+/*
+ * What a trained model has: A below 0, enough rows for a block, softplus, y in z's place.  'edge' puts one product of the
+ * block where a bound of exp is met: kinds of rows that may not take the way without bounds.
+ */
+static void compare_tame(const kr_kernels *k, kr_random *random, size_t channels, size_t rows, int edge)
+{
+    enum { EDGE_STATES = 9 };
+    size_t count = rows * channels, memory = kr_pad16(channels) * EDGE_STATES, at = (rows - 1) * channels + channels / 2;
+    float *a = floats(random, memory, 0), *d = floats(random, channels, 1), *x = floats(random, count, 1);
+    float *dt = floats(random, count, 0), *y = floats(random, count, 1), *bc = floats(random, rows * 2 * EDGE_STATES, 1);
+    float *h = floats(random, memory, 1), *expected = copy_of(y, count), *h2 = copy_of(h, memory);
+    kr_selective p = { a, d, x, dt, y, channels, channels, channels, bc, bc + EDGE_STATES, 2 * EDGE_STATES, h, y, channels,
+                       rows, channels, EDGE_STATES, edge == 0 };
+
+    for (size_t i = 0; i < memory; i++)
+        a[i] = -1 - a[i] * a[i];
+    for (size_t i = 0; i < count; i++)
+        dt[i] = dt[i] < 0 ? -dt[i] : dt[i];
+    if (edge == 1)
+        dt[at] = 200;
+    if (edge == 2)
+        dt[at] = -200;
+    if (edge == 3)
+        dt[at] = kr_float_of(0x7f800000u);
+    if (edge == 4)
+        dt[at] = kr_float_of(0x7f800000u), dt[at - (at >= channels ? channels : 0)] = kr_float_of(0x7fc00000u);
+    if (edge == 5)
+        for (size_t i = 0; i < 16; i++)
+            a[3 * 16 + i] = 100;
+    if (edge == 6)
+        dt[at] = kr_float_of(0x7f800000u), dt[channels / 2] = kr_float_of(0x7fc00000u);
+    k->selective(&p);
+    p.y = expected;
+    p.z = expected;
+    p.h = h2;
+    kr_kernels_plain.selective(&p);
+    test_note("%s: tame scan of %zu channels, %zu rows, edge %d", k->name, channels, rows, edge);
+    CHECK(equal(y, expected, count));
+    for (size_t c = 0; c < channels; c++)
+        for (size_t n = 0; n < EDGE_STATES; n++) {
+            size_t i = (c / 16 * EDGE_STATES + n) * 16 + c % 16;
+
+            CHECK_U64(kr_canonical_bits(h[i]), kr_canonical_bits(h2[i]));
+        }
+    test_note("%s", "");
+    release(a), release(d), release(x), release(dt), release(y), release(bc), release(h), release(expected), release(h2);
+}
+
+static void check_selective_tame(const kr_kernels *k)
+{
+    static const size_t channels[] = { 5, 16, 64, 83 }, rows[] = { 1, 2, 8, 32, 45 };
+    kr_random           random = kr_random_from(14);
+
+    for (size_t c = 0; c < 4; c++)
+        for (size_t r = 0; r < 5; r++)
+            for (int edge = 0; edge <= 6; edge++)
+                compare_tame(k, &random, channels[c], rows[r], edge);
+}
+
+TEST(kernels_selective_holds_bounds)
+{
+    with_tables(check_selective_tame);
+}
+
 static void check_selective(const kr_kernels *k)
 {
     static const size_t states[] = { 1, 3, 4, 7, 8, 16, 21 };

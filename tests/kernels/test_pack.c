@@ -130,3 +130,40 @@ TEST(pack_columns_equal_rows)
                 free(columns), free(rows), free(a), free(b);
             }
 }
+
+/* Blocks of random bytes, one after another as blocks.c puts them, and by whole panels; with rows that are left over. */
+TEST(pack_blocks_are_put)
+{
+    static const int32_t blocks[] = { KRAIT_Q4_0, KRAIT_Q4_1, KRAIT_Q5_0, KRAIT_Q5_1, KRAIT_Q2_K, KRAIT_Q3_K, KRAIT_Q4_K,
+                                      KRAIT_Q5_K, KRAIT_Q6_K, KRAIT_Q8_0 };
+
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        for (size_t n = 0; n < 2 * OUTPUTS; n++) {
+            kr_layout      t = kr_layout_of(blocks[i]);
+            kr_matrix      w = { NULL, outputs[n / 2], t.inputs * (1 + n % 2 * 2), blocks[i] };
+            size_t         row = w.inputs / t.inputs * t.file;
+            uint64_t       bytes = 0;
+            unsigned char *source = random_bytes(w.outputs * row), *expected, *got;
+
+            CHECK(kr_panels_bytes(w.type, w.outputs, w.inputs, &bytes));
+            expected = aligned_alloc(64, ((size_t)bytes + 63) / 64 * 64), got = malloc((size_t)bytes);
+            memset(expected, MARK, (size_t)bytes), memset(got, MARK + 1, (size_t)bytes);
+            w.data = expected;
+            for (size_t o = 0; o < kr_pad16(w.outputs); o++)
+                for (size_t k = 0; k < w.inputs; k += KR_BLOCK) {
+                    kr_codes codes = { 0 };
+                    size_t   b = k % t.inputs / KR_BLOCK;
+
+                    memset(codes.code, t.zero, sizeof codes.code);
+                    if (o < w.outputs)
+                        kr_codes_read(&t, source + o * row + k / t.inputs * t.file, b, &codes);
+                    kr_codes_put(&t, (unsigned char *)(uintptr_t)kr_pack_record(&t, &w, o, k), kr_pack_width(&w, o),
+                                  o % KR_STRIP, b, &codes);
+                }
+            kr_pack_rows(&w, got, source, 0, w.outputs);
+            test_note("type %d, %zu x %zu", (int)w.type, w.outputs, w.inputs);
+            CHECK_BYTES(got, expected, (size_t)bytes);
+            free(source), free(expected), free(got);
+        }
+    test_note("%s", "");
+}

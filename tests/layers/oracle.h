@@ -51,11 +51,11 @@ typedef struct oracle_weight {
     const char *slot;
     size_t      shape[4];
     int         dimensions;
-    int         matrix;             /* it may come as Q8_0 */
+    int         matrix;             /* it may come as blocks */
     double      low, high;
     size_t      count;
     float      *data;               /* the values, exactly as the model has them */
-    int         quantised;          /* Q8_0: the model rounds what it multiplies with, too */
+    int         quantised;          /* blocks: the model rounds what it multiplies with, too */
 } oracle_weight;
 
 typedef struct oracle_layer oracle_layer;

@@ -265,6 +265,7 @@ void random_tree_make(random_tree *t, uint64_t seed)
 {
     static const int32_t types[] = { KRAIT_F32, KRAIT_F32, KRAIT_F32, KRAIT_F16, KRAIT_BF16,
                                      KRAIT_Q8_0 };
+    static const int32_t blocks[] = { KRAIT_Q8_0, KRAIT_Q4_0, KRAIT_Q5_1, KRAIT_Q4_1, KRAIT_Q5_0 };
     kr_random apart = kr_random_from(seed);
     writer    w = { .tree = t, .random = { kr_random_u64(&apart) } };
     flow      in = { some_width(&w), { 1, 1 }, 1, STEPS, 0 };
@@ -273,6 +274,8 @@ void random_tree_make(random_tree *t, uint64_t seed)
     memset(t, 0, sizeof *t);
     t->made.text = t->text;
     t->made.type = types[below(&w, 6)];
+    if (t->made.type == KRAIT_Q8_0)
+        t->made.type = blocks[seed / 7 % 5];
     if (one_in(&w, 3)) {
         in.grid[0] = 1 + below(&w, 5);
         in.grid[1] = 2 + below(&w, 3);

@@ -116,6 +116,9 @@ static const forks fork_cases[] = {
     { { "mamba1(inner=200 rank=7)", 0, 40, KRAIT_F32 }, 4 },
     { { "mamba1(inner=128 rank=7)", 0, 64, KRAIT_Q8_0 }, 5 },
     { { "sequence[rms_norm, mamba1(inner=128 rank=32)]", 0, 64, KRAIT_Q8_0 }, 7 },
+    { { "mamba2(heads=4 head_dim=32 states=16)", 0, 64, KRAIT_F32 }, 4 },
+    { { "mamba2(heads=4 head_dim=32 states=16)", 0, 64, KRAIT_Q8_0 }, 5 },
+    { { "mamba2(heads=4 head_dim=10 states=16)", 0, 64, KRAIT_F32 }, 5 },
 };
 
 static void run_once(const subject *s, size_t steps)

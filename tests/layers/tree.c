@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layers/tree_blocks.h"
 #include "support/random.h"
 
 enum { NAMED = 64 };
@@ -321,18 +322,21 @@ static void make_weight(maker *m, const oracle_layer *l, oracle_weight *w)
     tree          *t = m->tree;
     krait_tensor  *tensor = &t->tensors[t->n_tensors];
     int32_t        type = m->type;
+    size_t         block = tree_block_numbers(type);
     unsigned char *raw;
 
     if ((m->wrong |= t->n_tensors == TREE_TENSORS - 1))
         return;
-    w->quantised = type == KRAIT_Q8_0 && w->matrix && w->shape[1] % 32 == 0;
-    if (type == KRAIT_Q8_0 && !w->quantised)
+    w->quantised = block && w->matrix && w->shape[1] % block == 0;
+    if (block && !w->quantised)
         type = KRAIT_F32;
     tensor->bytes = type == KRAIT_F32 ? 4 * w->count
-                  : w->quantised      ? w->count / 32 * 34 : 2 * w->count;
+                  : w->quantised      ? w->count / block * tree_block_bytes(type) : 2 * w->count;
     raw = malloc((size_t)tensor->bytes);
     w->data = malloc(w->count * sizeof *w->data);
-    if (w->quantised)
+    if (w->quantised && type != KRAIT_Q8_0)
+        tree_blocks(&m->random, type, w->high, w->count, raw, w->data);
+    else if (w->quantised)
         fill_blocks(m, w, raw);
     else
         fill_values(m, w, type, raw);

@@ -27,7 +27,7 @@ typedef struct tree {
 
 /*
  * tokens 0: the input is 'features' numbers.  Weights are random and of 'type'; those that
- * cannot be Q8_0 are then float32.  1, or 0: the text is wrong or too long.
+ * cannot be blocks of that type are then float32.  1, or 0: the text is wrong or too long.
  */
 int  tree_make(tree *t, const char *text, size_t tokens, size_t features, int32_t type,
                uint64_t seed);

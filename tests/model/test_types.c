@@ -11,6 +11,7 @@
 #include "core/real.h"
 #include "formats/package.h"
 #include "kernels/pack.h"
+#include "layers/tree_blocks.h"
 #include "model/encode.h"
 #include "model/model.h"
 #include "support/random.h"
@@ -99,6 +100,42 @@ TEST(types_are_ggml_s_numbers)
     test_note("%s", "");
     kr_arena_free(&arena);
     free(bytes);
+}
+
+/* A layer that takes floats gets them of blocks, too: x = 1 times each number, of the part that it names. */
+TEST(types_serve_as_floats)
+{
+    kr_random random = kr_random_from(17);
+
+    for (size_t i = 0; i < TYPES; i++) {
+        static const char text[] = "{\"model_type\":\"krait\",\"version\":1,\"input\":{\"features\":%zu},\"tree\":{\"scale\":"
+                                   "{\"weights\":{\"weight\":{\"tensor\":\"w\",\"rows\":[%zu,%zu]}}}}}";
+        kr_layout     t = kr_layout_of(types[i]);
+        size_t        n = t.inputs;
+        unsigned char raw[3 * 256];
+        krait_tensor  tensor = { "w", raw, 3 * t.file, { 3 * n }, 1, types[i] };
+        krait_model  *model = NULL;
+        krait_state  *state;
+        krait_message message = { "" };
+        char          json[300];
+        float         ones[512], out[512], expected[768];
+
+        tree_blocks(&random, types[i], 1.5, 3 * n, raw, expected);
+        for (size_t k = 0; k < 2 * n; k++)
+            ones[k] = 1;
+        snprintf(json, sizeof json, text, 2 * n, n, 3 * n);
+        test_note("%s", kr_type_name(types[i]));
+        CHECK_STATUS(krait_model_create(&model, json, &tensor, 1, NULL, &message), KRAIT_OK);
+        CHECK_STR(message.text, "");
+        if (!model)
+            continue;
+        state = tiny_state(model, 1, 1);
+        CHECK_STATUS(krait_step(model, state, ones, out), KRAIT_OK);
+        CHECK_BYTES(out, expected + n, 2 * n * sizeof *out);
+        krait_state_destroy(state, NULL);
+        krait_model_close(model);
+    }
+    test_note("%s", "");
 }
 
 /* ---- writing ------------------------------------------------------------------------------------ */

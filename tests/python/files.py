@@ -28,6 +28,7 @@ FALCON = dict(CONFIG, model_type="falcon_mamba", mixer_rms_eps=1e-5, use_bias=Fa
 SECOND = dict(model_type="mamba2", vocab_size=40, hidden_size=32, expand=2, num_heads=4, head_dim=16, state_size=24,
               n_groups=2, conv_kernel=4, num_hidden_layers=2, use_bias=False, use_conv_bias=True, tie_word_embeddings=False,
               layer_norm_epsilon=1e-5, time_step_limit=[0.0, float("inf")])
+WIDE = dict(CONFIG, hidden_size=256, intermediate_size=256, time_step_rank=48, num_hidden_layers=1, use_bias=False)
 SEED, STEPS = 21, 30
 TOLERANCE = 2e-6                    # of the largest output, as tests/layers/test_golden.c has it
 GGUF_NAMES = {"embeddings.weight": "token_embd.weight", "norm_f.weight": "output_norm.weight"}
@@ -128,11 +129,16 @@ def check_gguf_written_by_python(krait, folder):
         check(f"{path.name} of the package gguf, float32", close(ours, expected))
     weights = make_mamba.generate_weights(CONFIG, SEED)
     expected = make_mamba.run_float64(CONFIG, weights, ids)
-    for kind, tolerance in (("F16", 5e-3), ("BF16", 3e-2), ("Q8_0", 5e-2)):
+    for kind, tolerance in (("F16", 5e-3), ("BF16", 3e-2), ("Q8_0", 5e-2), ("Q5_1", 0.2), ("Q5_0", 0.2), ("Q4_1", 0.4), ("Q4_0", 0.4)):
         path = folder / f"{kind}.gguf"
         write_gguf(path, CONFIG, weights, gguf.GGMLQuantizationType[kind])
         ours = run(krait, path, folder, ids)
         check(f"{kind} of the package gguf", close(ours, expected, tolerance) and not close(ours, expected))
+
+
+# The most that a weight may be off, as a part of the largest of its tensor.
+BOUNDS = {"f32": 0, "f16": 2e-3, "bf16": 1e-2, "q8_0": 1e-2, "q6_k": 4e-2, "q5_k": 8e-2, "q4_k": 0.15, "q5_1": 5e-2,
+          "q5_0": 8e-2, "q4_1": 0.1, "q4_0": 0.15}
 
 
 def same_tensors(path, weights, kind):
@@ -143,7 +149,7 @@ def same_tensors(path, weights, kind):
     for name, tensor in weights.items():
         data = gguf_tensor(name, tensor)
         theirs = found.get(gguf_name(name), np.zeros(data.size)).reshape(data.shape)
-        bound = {"f32": 0, "f16": 2e-3, "bf16": 1e-2, "q8_0": 1e-2}[kind] * np.abs(data).max()
+        bound = BOUNDS[kind] * np.abs(data).max()
         same = same and np.abs(theirs - data).max() <= max(bound, 1e-6 * name.endswith("A_log") * np.abs(data).max())
     return same
 
@@ -157,7 +163,7 @@ def check_gguf_written_by_krait(krait, folder):
     check("tokens of the package gguf", about.get("tokens") == len(TOKENS) and about.get("tokenizer") == "gpt2")
     text = subprocess.run([krait, "info", str(source)], capture_output=True, text=True).stdout
     check("their bytes", all(f'{i} "{shown}"' in text for i, shown in BYTES.items()))
-    for kind in ("f32", "f16", "bf16", "q8_0"):
+    for kind in BOUNDS:
         path = folder / f"krait-{kind}.gguf"
         subprocess.run([krait, "convert", "--quiet", str(source), str(path), "--type", kind], check=True)
         check(f"tensors of krait convert --type {kind}", same_tensors(path, weights, kind))
@@ -170,6 +176,52 @@ def check_gguf_written_by_krait(krait, folder):
     subprocess.run([krait, "convert", "--quiet", str(folder / "falcon_mamba.gguf"), str(falcon)], check=True)
     field = gguf.GGUFReader(str(falcon)).fields.get("mamba.ssm.dt_b_c_rms")
     check("krait convert says dt_b_c_rms", field is not None and field.contents() is True)
+
+
+def blocks_of(path):
+    """Type and numbers of every tensor of a file, as the package has them."""
+    return {tensor.name: (tensor.tensor_type.name, tensor.data, gguf.quants.dequantize(tensor.data, tensor.tensor_type))
+            for tensor in gguf.GGUFReader(str(path)).tensors}
+
+
+def check_blocks(krait, folder):
+    """Types of 256, with rows of 256, 48 and 40 numbers: what each matrix becomes, and that krait runs on the package's numbers."""
+    weights = make_mamba.generate_weights(WIDE, SEED)
+    ids = make_mamba.generate_ids(SEED, WIDE["vocab_size"], STEPS)
+    source = folder / "wide.gguf"
+    write_gguf(source, WIDE, weights)
+    found = {}
+    for kind in ("q4_0", "q4_k", "q5_k", "q6_k"):
+        path = folder / f"wide-{kind}.gguf"
+        subprocess.run([krait, "convert", "--quiet", str(source), str(path), "--type", kind], check=True, capture_output=True)
+        found[kind] = blocks_of(path)
+        types = {name: type for name, (type, _, _) in found[kind].items()}
+        check(f"types of krait convert --type {kind}", types["blk.0.ssm_in.weight"] == types["output.weight"] == kind.upper() and
+              types["blk.0.ssm_dt.weight"] == "F16" and types["blk.0.ssm_a"] == "F32")
+        check(f"tensors of krait convert --type {kind} of wide rows", same_tensors(path, weights, kind))
+
+    # A mixture as files of llama.cpp have it: the head Q6_K, dt F16, all else Q4_K.
+    mixed = {name: found["q6_k" if name in ("output.weight", "token_embd.weight") else "q4_k"][name] for name in found["q4_k"]}
+    path, floats = folder / "mixed.gguf", {}
+    writer = gguf.GGUFWriter(str(path), "mamba")
+    for key, field in gguf.GGUFReader(str(source)).fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            writer.add_key_value(key, field.contents(), field.types[0])
+    for name, (type, data, _) in mixed.items():
+        writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType[type])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    for name, tensor in weights.items():
+        floats[name] = mixed[gguf_name(name)][2].reshape(tensor.shape).astype(np.float32)
+        if name.endswith("A_log"):
+            floats[name] = np.log(-floats[name])
+    expected = make_mamba.run_float64(WIDE, floats, ids)
+    ours = run(krait, path, folder, ids)
+    check("a mixture of Q4_K, Q6_K and F16 of the package gguf", close(ours, expected, 5e-2) and not close(ours, expected))
+    check("it is further from the model before", np.abs(ours - make_mamba.run_float64(WIDE, weights, ids)).max() >
+          2 * np.abs(ours - expected).max())
 
 
 def second_tensor(name, tensor):
@@ -303,8 +355,8 @@ def main():
     krait = str(Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in (check_gguf_written_by_python, check_gguf_written_by_krait, check_mamba2, check_safetensors,
-                     check_pickle):
+        for part in (check_gguf_written_by_python, check_gguf_written_by_krait, check_blocks, check_mamba2,
+                     check_safetensors, check_pickle):
             try:
                 part(krait, folder)
             except (ValueError, IndexError, KeyError, subprocess.CalledProcessError) as error:

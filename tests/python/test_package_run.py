@@ -128,8 +128,11 @@ def test_stepper_refuses(motion, novels):
         step()
     bad = novels.state().stepper(token := np.zeros(1, np.int32), np.zeros((1, 256), np.float32))
     token[0] = 256
-    with pytest.raises(krait.ArgumentError):
-        bad()
+    for _ in range(2):                  # an error, not busy
+        with pytest.raises(krait.ArgumentError):
+            bad()
+    token[0] = 65
+    bad()
 
 
 def test_rows_and_out(motion):
@@ -239,6 +242,26 @@ def test_slots_and_orders():
         model.state(max_steps=4).run_result(x, orders={"turn": [3, 1, 0, 2]}, keep=["nothing"])
     with pytest.raises(krait.CannotStepError):
         model.state(max_steps=4).step([1.0, 2.0])
+
+
+def test_whole_sequences():
+    """A model that makes one row of a sequence, or one more than it was given."""
+    pooled = {"sequence": [{"reverse": {"of": {"identity": {}}}}, {"pool": {"kind": "mean"}}]}
+    longer = {"insert": {"at": "first", "weights": {"weight": "r"}}}
+    x = np.arange(16, dtype=np.float32).reshape(2, 4, 2)
+    model = krait.Model.create(dict(model_type="krait", version=1, input={"features": 2}, tree=pooled), {})
+    assert model.whole_sequence
+    same(model.state(max_steps=4).run(x[0]), x[0].mean(0, keepdims=True))
+    result = model.state(lanes=2, max_steps=4).run_result(x, lengths=[4, 2])
+    assert result.counts == (1, 1) and result.rows.shape == (2, 1, 2)
+    same(result.rows[1, 0], x[1, :2].mean(0))
+    weights = {"r": np.full((1, 2), 7, np.float32)}
+    model = krait.Model.create(dict(model_type="krait", version=1, input={"features": 2}, tree=longer), weights)
+    same(model.state(max_steps=4).run(x[0]), np.concatenate([weights["r"], x[0]]))
+    out = np.zeros((5, 2), np.float32)
+    assert model.state(max_steps=4).run(x[0], out=out) is out and out[0, 0] == 7
+    with pytest.raises(ValueError, match="out: shape"):
+        model.state(max_steps=4).run(x[0], out=out[:4])
 
 
 def test_read_only_arrays(motion):

@@ -79,6 +79,8 @@ def test_a_text_goes_on(novels):
     assert other.hash() == fresh.hash()
     with pytest.raises(krait.ArgumentError, match="prompt"):
         novels.generate("", state=state)
+    again = novels.generate(TEXT, tokens=30, state=novels.state(), goes_on=False)
+    assert "".join(again) == text
     with pytest.raises(krait.ArgumentError, match="lane"):
         novels.generate(TEXT, state=novels.state(lanes=2))
 

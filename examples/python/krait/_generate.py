@@ -128,15 +128,15 @@ class Generation(Iterator[str]):
     such, and those that come out are shown.  ``tokenizer``: for a model without a vocabulary.
 
     ``state``: where the text goes on, one lane; it has taken in all that was written when this is exhausted or
-    closed, and a prompt is needed to go on from it.  ``ids`` holds the tokens written, ``text`` their text,
-    ``reason`` why it ended: "tokens", "stop" or "end".
+    closed, and a prompt is needed to go on from it (``goes_on=False``: the state is a fresh one).  ``ids`` holds
+    the tokens written, ``text`` their text, ``reason`` why it ended: "tokens", "stop", "end" or "closed".
     """
 
     def __init__(self, model: Model, prompt: Union[str, bytes, Sequence[int]] = "", *,
                  tokens: int = 200, temperature: float = 0.8, top_k: int = 0, top_p: float = 0.0,
                  min_p: float = 0.0, repetition: float = 0.0, rng: Optional[Rng] = None,
                  seed: int = 1, stop: Union[str, Sequence[str]] = (), stop_at_end: bool = False,
-                 special: bool = False, state: Optional[State] = None,
+                 special: bool = False, state: Optional[State] = None, goes_on: Optional[bool] = None,
                  tokenizer: Optional[Tokenizer] = None, chunk: int = 64) -> None:
         if not model.takes_tokens:
             raise UnsupportedError("the model takes no tokens: run() takes rows of numbers")
@@ -145,7 +145,7 @@ class Generation(Iterator[str]):
         if self._tokenizer is None:
             raise UnsupportedError("the model has no vocabulary that krait can use: give tokenizer=, or "
                                    "use step() and sample() with ids")
-        self._goes_on = state is not None
+        self._goes_on = state is not None if goes_on is None else goes_on
         self.state = model.state(chunk=chunk) if state is None else state
         if self.state.lanes != 1:
             raise ArgumentError(f"state: one lane is wanted, not {self.state.lanes}")

@@ -8,7 +8,7 @@ import os
 from concurrent.futures import Executor
 from ctypes import byref, c_int64, c_uint64, c_void_p
 from typing import (TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple,
-                    Optional, Tuple, Union)
+                    Optional, Sequence, Tuple, Union)
 
 from . import _structs as k
 from ._arrays import address, buffer
@@ -18,7 +18,7 @@ from ._library import check, lib
 from ._tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from ._generate import Generation
+    from ._generate import Generation, Rng
     from ._state import State
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
@@ -88,8 +88,8 @@ class Model:
     instead of mapping it, ``check`` reads every weight now and refuses NaN, ``plain`` uses plain C kernels
     (the same bits, slower), ``fast`` may trade bits for speed, ``prefetch`` brings weights that are used in place
     into memory now.  ``max_bytes`` bounds the memory.  ``parallel``: an executor of threads that helps to load,
-    with at most ``tasks`` at once.  ``progress(done, total)`` is called while loading; True cancels.  ``warnings`` holds fields of foreign
-    files that were ignored.
+    with at most ``tasks`` at once.  ``progress(done, total)`` is called while loading; True cancels.
+    ``warnings`` holds fields of foreign files that were ignored.
 
     close() and ``with`` let go of it: states that were made go on, and the memory comes back with the
     last of them.  Copies are the model itself; pickling keeps the path, the options and the id.
@@ -367,10 +367,18 @@ class Model:
         from ._state import State
         return State(self, lanes, chunk=chunk, tasks=tasks, context=context, max_steps=max_steps)
 
-    def generate(self, prompt: Any = "", **options: Any) -> "Generation":
-        """An iterator of the text that the model writes after ``prompt``: see krait.Generation."""
+    def generate(self, prompt: Union[str, bytes, Sequence[int]] = "", *, tokens: int = 200,
+                 temperature: float = 0.8, top_k: int = 0, top_p: float = 0.0, min_p: float = 0.0,
+                 repetition: float = 0.0, rng: "Optional[Rng]" = None, seed: int = 1,
+                 stop: Union[str, Sequence[str]] = (), stop_at_end: bool = False, special: bool = False,
+                 state: "Optional[State]" = None, goes_on: Optional[bool] = None,
+                 tokenizer: Optional[Tokenizer] = None, chunk: int = 64) -> "Generation":
+        """An iterator of the text that the model writes after ``prompt``: krait.Generation says more."""
         from ._generate import Generation
-        return Generation(self, prompt, **options)
+        return Generation(self, prompt, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p,
+                          min_p=min_p, repetition=repetition, rng=rng, seed=seed, stop=stop,
+                          stop_at_end=stop_at_end, special=special, state=state, goes_on=goes_on,
+                          tokenizer=tokenizer, chunk=chunk)
 
 
 def view_of(at: Optional[int], count: int, handle: Handle) -> Optional[memoryview]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from concurrent.futures import Executor
 from ctypes import byref, c_float, c_uint32, c_uint8
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Literal, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import _structs as k
 from ._arrays import (Block, Floats, Shape, buffer, flatten, give, is_integers, matches, product, take,
@@ -14,6 +14,11 @@ from ._errors import ArgumentError, CancelledError
 from ._library import SPACE, lib
 from ._callbacks import Progress, Watch, serve
 from ._model import Model
+
+
+Mode = Literal["recurrent", "auto", "scan", "convolution"]
+Which = Literal["all", "last", "none"]
+Policy = Literal["propagate", "refuse", "hold"]
 
 
 class Result(NamedTuple):
@@ -35,9 +40,9 @@ class Options(NamedTuple):
     dt: Any = None
     reset: Any = None
     lengths: Optional[Sequence[int]] = None
-    mode: str = "recurrent"
-    rows: str = "all"
-    nan: str = "propagate"
+    mode: Mode = "recurrent"
+    rows: Which = "all"
+    nan: Policy = "propagate"
     features: Any = None
     orders: Optional[Mapping[str, Any]] = None
     keep: Sequence[str] = ()

@@ -15,7 +15,7 @@ from ._callbacks import Progress
 from ._library import check, lib
 from ._model import Handle, Model
 from ._parts import Parts
-from ._run import Options, Result, Widths, run
+from ._run import Mode, Options, Policy, Result, Which, Widths, run
 from ._step import Steps, stepper
 
 if TYPE_CHECKING:
@@ -234,8 +234,8 @@ class State:
     # ---- to run ----
 
     def run(self, x: Any, *, dt: Any = None, reset: Any = None,
-            lengths: Optional[Sequence[int]] = None, mode: str = "recurrent", rows: str = "all",
-            nan: str = "propagate", features: Any = None,
+            lengths: Optional[Sequence[int]] = None, mode: Mode = "recurrent", rows: Which = "all",
+            nan: Policy = "propagate", features: Any = None,
             orders: Optional[Mapping[str, Any]] = None, out: Any = None,
             parallel: Optional[Executor] = None, progress: Optional[Progress] = None) -> "Floats":
         """Run rows through the model, remember, and return the outputs.
@@ -253,7 +253,7 @@ class State:
         ``orders``  by name, int32, every one that the model asks for
         ``out``     an array to write into
         ``parallel`` an executor of threads (concurrent.futures), used with the state's tasks > 1
-        ``progress`` (done, total) between chunks; True cancels
+        ``progress`` (done, total) between chunks; True cancels, and so does Ctrl-C with it
 
         On an error nothing has advanced; CancelledError has the rows done in ``result``.
         """
@@ -262,8 +262,8 @@ class State:
                                progress=progress).rows
 
     def run_result(self, x: Any, *, dt: Any = None, reset: Any = None,
-                   lengths: Optional[Sequence[int]] = None, mode: str = "recurrent",
-                   rows: str = "all", nan: str = "propagate", features: Any = None,
+                   lengths: Optional[Sequence[int]] = None, mode: Mode = "recurrent",
+                   rows: Which = "all", nan: Policy = "propagate", features: Any = None,
                    orders: Optional[Mapping[str, Any]] = None, keep: Sequence[str] = (),
                    out: Any = None, parallel: Optional[Executor] = None,
                    progress: Optional[Progress] = None) -> Result:
