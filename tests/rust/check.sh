@@ -73,6 +73,9 @@ krait-sys = { path = "krait-sys" }
 EOF
 # The tests need the shipped models and are not published.
 cp -r krait/tests "$at/unpacked/krait/"
+for test in krait/tests/*.rs; do
+    printf '\n[[test]]\nname = "%s"\npath = "tests/%s"\n' "$(basename "$test" .rs)" "$(basename "$test")"
+done >>"$at/unpacked/krait/Cargo.toml"
 ln -sfn "$top/examples/models" "$at/models"
 ln -sfn "$top/examples/motion" "$at/motion"
 tests "$at/unpacked" 45
