@@ -4,6 +4,7 @@
 #   make test       every test; T=mamba for those with mamba in their name
 #   make demo       a trained model writes a page of English
 #   make bench      measure; T=... chooses, ARGS=--quick is passed on
+#   make amalgamation   the library as one file: .build/amalgamation/krait.c, beside krait.h
 #   make install    PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR=
 #   make uninstall  with the same settings
 #   make clean      remove what make made
@@ -16,8 +17,8 @@
 #   RUN=program              what runs the tests of another machine: with
 #                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 #
-#   CC=musl-gcc LDFLAGS=-static, CC=x86_64-w64-mingw32-gcc and CC="clang --target=wasm32-wasi"
-#   are other systems (docs/systems.md), CC=arm-none-eabi-gcc a machine without one (docs/embedded.md)
+#   CC=musl-gcc LDFLAGS=-static and CC="clang --target=wasm32-wasi" are other systems, and
+#   MINIMAL=1 CC=arm-none-eabi-gcc a machine without one: docs/embedded.md
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -109,6 +110,7 @@ objects   = $(patsubst %.c,$(B)/%.o,$(1))
 binaries  = $(patsubst %.c,$(B)/%$(EXE),$(1))
 STATIC   := $(B)/libkrait.a
 SHARED   := $(B)/libkrait.so.$(VERSION)
+ONE      := $(if $(O),$(O)/).build/amalgamation
 COMMAND  := $(if $(CLI),$(B)/krait$(EXE))
 ifneq ($(WINDOWS),)
 SHARED   := $(B)/krait.dll $(B)/libkrait.dll.a
@@ -183,7 +185,7 @@ $(call binaries,$(EXAMPLES)): $(wildcard examples/*.flags)
 $(call binaries,$(BENCHES)): $(B)/command.a
 $(call binaries,$(PROGRAMS) $(BENCHES)): $(B)/%$(EXE): $(B)/%.o $(B)/support.a $(STATIC)
 	$(call say,ld $@)
-	$(Q)$(LINK) $(THREADS) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) -lm
+	$(Q)$(LINK) $(THREADS) $$(cat $*.flags 2>/dev/null) -o $@ $(filter %.o %.a,$^) $(STATIC) -lm
 
 $(call binaries,$(EXAMPLES)): $(B)/%$(EXE): $(B)/%.o $(STATIC)
 	$(call say,ld $@)
@@ -198,6 +200,14 @@ $(B)/flags $(B)/sources: FORCE
 
 # ---- what one does with them ----
 
+amalgamation: $(ONE)/krait.c
+$(ONE)/krait.c: $(LIB) $(wildcard src/*/*.h src/*/*.def src/*.h include/*) LICENSE \
+                pkgconfig/amalgamate.awk $(B)/sources
+	$(call say,awk $@)
+	@mkdir -p $(@D)
+	$(Q)awk -f pkgconfig/amalgamate.awk $(LIB) >$@
+	@cp $(wildcard include/krait.h*) $(@D)/
+
 test: export BUILD   := $(B)
 test: export SOURCES := $(LIB)
 test: export OBJECTS := $(call objects,$(TESTS) $(SUPPORT))
@@ -206,9 +216,10 @@ test: export LINK    := $(LINK)
 test: export SPECIAL := $(if $(OPENMP),openmp) $(if $(SAN),sanitizers)
 test: export RUN     := $(RUN)
 test: export EXE     := $(EXE)
+test: export ONE     := $(ONE)
 test: export CC      := $(CC)
 test: export CXX     := $(CXX)
-test: $(B)/krait-test$(EXE) $(STATIC) $(SHARED) $(COMMAND) $(call binaries,$(PROGRAMS) $(EXAMPLES))
+test: $(B)/krait-test$(EXE) $(STATIC) $(SHARED) $(COMMAND) $(ONE)/krait.c $(call binaries,$(PROGRAMS) $(EXAMPLES))
 	@tests/run.sh $(T)
 
 bench: $(call binaries,$(BENCHES)) $(COMMAND)
@@ -251,7 +262,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 FORCE:
-.PHONY: all static test bench demo install uninstall clean help FORCE
+.PHONY: all static test bench demo amalgamation install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC) $(TESTS) $(SUPPORT) $(PROGRAMS) $(BENCHES) $(EXAMPLES))

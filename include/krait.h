@@ -119,8 +119,15 @@ typedef void (*krait_parallel_fn)(void *user, krait_task_fn task, void *argument
 
 typedef struct krait_model krait_model;
 
-/** Types of tensors; the numbers are GGUF's. */
-enum { KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8 };
+/**
+ * Types of tensors; the numbers and the bytes are GGUF's.  Types with a Q are blocks of 32 numbers
+ * of a row, those with a K of 256.
+ */
+enum {
+    KRAIT_F32 = 0, KRAIT_F16 = 1, KRAIT_BF16 = 30, KRAIT_Q8_0 = 8,
+    KRAIT_Q4_0 = 2, KRAIT_Q4_1 = 3, KRAIT_Q5_0 = 6, KRAIT_Q5_1 = 7,
+    KRAIT_Q2_K = 10, KRAIT_Q3_K = 11, KRAIT_Q4_K = 12, KRAIT_Q5_K = 13, KRAIT_Q6_K = 14
+};
 
 /** A named array, slowest dimension first (as PyTorch prints it).  Frozen: arrays of it are passed. */
 typedef struct krait_tensor {
@@ -137,7 +144,8 @@ enum {
     KRAIT_OPEN_BORROW = 2,  /* open_memory, create: the bytes outlive the model and stay in place */
     KRAIT_OPEN_CHECK  = 4,  /* read every weight now; refuse NaN and infinity */
     KRAIT_OPEN_PLAIN  = 8,  /* plain C kernels, for comparison: same bits, slower */
-    KRAIT_OPEN_FAST   = 16  /* may trade bits for speed in 16-bit weights; not built yet: unsupported */
+    KRAIT_OPEN_FAST   = 16, /* may trade bits for speed in 16-bit weights; not built yet: unsupported */
+    KRAIT_OPEN_PREFETCH = 32    /* bring weights that are used in place into memory now, not when first used */
 };
 
 typedef struct krait_open_options {
@@ -151,6 +159,10 @@ typedef struct krait_open_options {
     const char            *description; /* JSON that replaces the file's own; read during the call */
     int32_t                flags;       /* KRAIT_OPEN_... or'ed */
     int32_t                unused_;
+    krait_parallel_fn      parallel;    /* helps to pack and to prefetch; NULL: OpenMP if built in, else nobody */
+    void                  *parallel_user;
+    uint32_t               tasks;       /* most at once; default 1; no bit depends on it */
+    uint32_t               unused2_;
 } krait_open_options;
 
 /**
@@ -158,6 +170,9 @@ typedef struct krait_open_options {
  * config.json and model.safetensors, or pieces of it and model.safetensors.index.json, which
  * may be named itself.  A .safetensors file brings its description under
  * "krait" in its metadata, or is read with the config.json beside it.
+ * A GGUF in panel layout is used in place from the mapping: no weight is looked at before it is
+ * used, or KRAIT_OPEN_PREFETCH brings all of them in, with progress().  Any other file is packed, and
+ * what was read of it is given back to the system on the way.
  * 'options' and 'message' may be NULL.  On failure *model is NULL, nothing is held and
  * the message names the file, tensor or field.  Threads: any.
  * Sources: Hugging Face safetensors; GGUF version 3 as in ggml's docs/gguf.md.
@@ -575,14 +590,15 @@ typedef struct krait_convert_options {
     krait_warn_fn          warn;
     void                  *warn_user;
     const char            *description; /* as in krait_open_options */
-    int32_t                type;        /* of the large matrices: KRAIT_F32, _F16, _BF16, _Q8_0 */
+    int32_t                type;        /* of the large matrices: KRAIT_F32, ... but Q2_K and Q3_K */
     int32_t                layout;      /* ROWS: any reader of GGUF; PANELS: krait maps it in place */
     int32_t                flags;       /* KRAIT_OPEN_READ */
     int32_t                unused_;
 } krait_convert_options;
 /**
  * Reads what krait_model_open() reads and writes a GGUF.  The large matrices get 'type', the
- * rest stays float32; a matrix whose rows are no multiple of the type's block becomes F16.
+ * rest stays float32.  A matrix whose rows are no multiple of 256 becomes Q8_0 instead of Q6_K,
+ * Q5_1 instead of Q5_K, Q5_0 instead of Q4_K, one whose rows are no multiple of 32 F16; 'warn' is told.
  * The file is written beside 'to' and renamed at the end: no half file is left.
  */
 KRAIT_API krait_status krait_convert(const char *from, const char *to,

@@ -63,7 +63,8 @@ const char *krait_status_text(krait_status status)
 static krait_status open_options(krait_open_options *ours, const krait_open_options *theirs,
                                  krait_message *message)
 {
-    const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN;
+    const int32_t known = KRAIT_OPEN_READ | KRAIT_OPEN_BORROW | KRAIT_OPEN_CHECK | KRAIT_OPEN_PLAIN |
+                          KRAIT_OPEN_PREFETCH;
 
     if (kr_call_options(ours, sizeof *ours, theirs) != KRAIT_OK)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "options: size, or fields this library does not know");
@@ -259,7 +260,7 @@ krait_status krait_convert(const char *from, const char *to, const krait_convert
     if (kr_call_options(&ours, sizeof ours, options) != KRAIT_OK || (ours.flags & ~KRAIT_OPEN_READ))
         return kr_fail(message, KRAIT_ERR_ARGUMENT,
                        "options: size, flags, or fields this library does not know");
-    if (ours.type != KRAIT_F32 && ours.type != KRAIT_F16 && ours.type != KRAIT_BF16 && ours.type != KRAIT_Q8_0)
+    if (!kr_convert_type(ours.type))
         return kr_fail(message, KRAIT_ERR_UNSUPPORTED, "type %d cannot be written", (int)ours.type);
     if (ours.layout != KRAIT_LAYOUT_ROWS && ours.layout != KRAIT_LAYOUT_PANELS)
         return kr_fail(message, KRAIT_ERR_ARGUMENT, "layout %d is not known", (int)ours.layout);

@@ -1,10 +1,10 @@
 /*
  * main.c - runs the tests that tests.def lists.
  *
- *     krait-test [-l] [-v] [filter...]
+ *     krait-test [-j processes] [-l] [-v] [filter...]
  *
- * Started in the source root.  -l lists, -v prints what took longest; a filter keeps
- * the tests whose name contains it.
+ * Started in the source root.  -j runs them in so many processes (0: one a processor), -l lists, -v
+ * prints what took longest; a filter keeps the tests whose name contains it.
  */
 #define _XOPEN_SOURCE 700
 
@@ -22,6 +22,7 @@
 
 #include "krait.h"
 #include "support/system.h"
+#include "support/workers.h"
 
 enum { PATH_SIZE = 1024, PATHS = 8, MOST_PRINTED = 10, SLOWEST = 5 };
 
@@ -233,71 +234,88 @@ static int wanted(const char *name, char **filters)
     return 0;
 }
 
-static void print_slowest(double *took)
+static size_t chosen[CASES + 1];        /* the tests that were asked for, in order */
+
+static void print_slowest(double *took, size_t count)
 {
     for (int n = 0; n < SLOWEST; n++) {
-        int slowest = 0;
+        size_t slowest = 0;
 
-        for (int i = 1; i < CASES; i++)
+        for (size_t i = 1; i < count; i++)
             if (took[i] > took[slowest])
                 slowest = i;
         if (took[slowest] <= 0)
             return;
-        printf("%8.3f s  %s\n", took[slowest], cases[slowest].name);
+        printf("%8.3f s  %s\n", took[slowest], cases[chosen[slowest]].name);
         took[slowest] = 0;
     }
+}
+
+static int run_one(size_t test, double *took)
+{
+    const struct test_case *test_case = &cases[chosen[test]];
+    double                  begin;
+
+    current = test_case->name;
+    failures = skipped = 0;
+    note[0] = '\0';
+    begin = seconds();
+    test_case->run();
+    *took = seconds() - begin;
+    if (failures > MOST_PRINTED)
+        printf("FAIL %s: %d more\n", current, failures - MOST_PRINTED);
+    return failures ? WORKERS_FAILED : skipped ? WORKERS_SKIPPED : WORKERS_PASSED;
+}
+
+static void remove_scratch(void)
+{
+    if (scratch[0])
+        system_remove(scratch);
+}
+
+static size_t choose(char **filters, int list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < CASES; i++)
+        if (wanted(cases[i].name, filters)) {
+            chosen[count++] = i;
+            if (list)
+                printf("%s\n", cases[i].name);
+        }
+    return count;
 }
 
 int main(int argc, char **argv)
 {
     static double took[CASES + 1];
-    int           list = 0, verbose = 0, passed = 0, failed = 0, skips = 0;
+    int           list = 0, verbose = 0, outcomes[WORKERS_OUTCOMES] = { 0 };
+    size_t        processes = 1;
+    workers_job   job = { 0, run_one, remove_scratch };
     int           option;
 
-    while ((option = getopt(argc, argv, "lv")) != -1) {
+    while ((option = getopt(argc, argv, "j:lv")) != -1) {
         if (option == '?') {
-            fprintf(stderr, "usage: krait-test [-l] [-v] [filter...]\n");
+            fprintf(stderr, "usage: krait-test [-j processes] [-l] [-v] [filter...]\n");
             return 2;
         }
+        if (option == 'j')
+            processes = strtoul(optarg, NULL, 10);
         list |= option == 'l';
         verbose |= option == 'v';
     }
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     system_watch(crashed);
 
-    for (int i = 0; i < CASES; i++) {
-        double begin;
-
-        if (!wanted(cases[i].name, argv + optind))
-            continue;
-        if (list) {
-            printf("%s\n", cases[i].name);
-            continue;
-        }
-        current = cases[i].name;
-        failures = skipped = 0;
-        note[0] = '\0';
-        begin = seconds();
-        cases[i].run();
-        took[i] = seconds() - begin;
-
-        if (failures > MOST_PRINTED)
-            printf("FAIL %s: %d more\n", current, failures - MOST_PRINTED);
-        if (failures)
-            failed++;
-        else if (skipped)
-            skips++;
-        else
-            passed++;
-    }
-    if (scratch[0])
-        system_remove(scratch);
+    job.count = choose(argv + optind, list);
     if (list)
         return 0;
+    workers_run(&job, processes ? processes : workers_best(), took, outcomes);
     if (verbose)
-        print_slowest(took);
-    if (passed + failed + skips == 0)
+        print_slowest(took, job.count);
+    if (job.count == 0)
         printf("FAIL krait-test: no test has such a name\n");
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skips);
-    return failed > 0 || passed + skips == 0;
+    printf("%d passed, %d failed, %d skipped\n", outcomes[WORKERS_PASSED], outcomes[WORKERS_FAILED],
+           outcomes[WORKERS_SKIPPED]);
+    return outcomes[WORKERS_FAILED] > 0 || job.count == 0;
 }

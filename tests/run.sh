@@ -43,7 +43,7 @@ units() {
     # shellcheck disable=SC2086
     [ -z "$filters" ] || [ -n "$($RUN "$BUILD/krait-test$EXE" -l $filters)" ] || return 0
     # shellcheck disable=SC2086
-    $RUN "$BUILD/krait-test$EXE" $filters >"$out" 2>&1 </dev/null
+    $RUN "$BUILD/krait-test$EXE" -j 0 $filters >"$out" 2>&1 </dev/null
     result=$?
     counts=$(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$out")
     if [ -n "$counts" ]; then

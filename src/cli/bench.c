@@ -17,12 +17,13 @@
 #include "cli/show.h"
 
 enum { MOST_LIST = 16, ROUNDS = 5 };
+enum { ONLY_BOTH, ONLY_DECODE, ONLY_PREFILL };
 
 struct bench_args {
     const char *model, *lanes, *threads;
     uint32_t    rows, chunk;
     double      seconds;
-    int         json;
+    int         only, mode, prefetch, json;
 };
 
 static const arg_option bench_options[] = {
@@ -36,6 +37,12 @@ static const arg_option bench_options[] = {
       "whole sequence may have)" },
     { "--chunk", ARG_COUNT, offsetof(struct bench_args, chunk), "N",
       "of them at a time (64)" },
+    { "--only", ARG_CHOICE, offsetof(struct bench_args, only), "both|decode|prefill",
+      "which figures (both)" },
+    { "--mode", ARG_CHOICE, offsetof(struct bench_args, mode),
+      "recurrent|auto|scan|convolution", "how rows are run (recurrent)" },
+    { "--prefetch", ARG_FLAG, offsetof(struct bench_args, prefetch), NULL,
+      "bring all weights into memory when opening" },
     { "--seconds", ARG_REAL, offsetof(struct bench_args, seconds), "S",
       "how long to measure a figure (1)" },
     { "--json", ARG_FLAG, offsetof(struct bench_args, json), NULL,
@@ -142,6 +149,7 @@ static int load_begin(struct load *l, const struct figure *f, size_t steps, pool
         return complain(NULL, "out of memory");
     l->input.size = sizeof l->input;
     l->input.steps = steps;
+    l->input.mode = l->bench->args->mode;
     l->input.tokens = l->tokens;
     l->input.features = l->features;
     l->input.orders = l->orders.list;
@@ -224,9 +232,9 @@ static int measure_figure(struct bench *b, struct figure *f)
     krait_state_bytes(b->model, &o, &f->state_bytes);
     if (pool_start_or_complain(&threads, f->threads))
         return 1;
-    if (model_number(b->model, KRAIT_CAN_STEP))
+    if (b->args->only != ONLY_PREFILL && model_number(b->model, KRAIT_CAN_STEP))
         bad = measure(b, f, 1, threads, &f->decode);
-    if (!bad)
+    if (!bad && b->args->only != ONLY_DECODE)
         bad = measure(b, f, b->rows, threads, &f->prefill);
     pool_end(threads);
     return bad;
@@ -262,9 +270,21 @@ static void print_table(const struct bench *b)
         if (f->decode > 0)
             printf("   %13.1f   %12.1f", f->decode, read_rate(b, f) * 1e-9);
         else
-            printf("   %13s   %12s", "cannot step", "");
-        printf("   %14.1f   %s\n", f->prefill, show_bytes(f->state_bytes));
+            printf("   %13s   %12s", b->args->only == ONLY_PREFILL ? "" : "cannot step", "");
+        if (f->prefill > 0)
+            printf("   %14.1f", f->prefill);
+        else
+            printf("   %14s", "");
+        printf("   %s\n", show_bytes(f->state_bytes));
     }
+}
+
+static void print_rate(double rate)
+{
+    if (rate > 0)
+        printf("%.2f", rate);
+    else
+        printf("null");
 }
 
 static void print_json(const struct bench *b)
@@ -289,12 +309,10 @@ static void print_json(const struct bench *b)
 
         printf("%s\n    {\"threads\": %lu, \"lanes\": %lu, \"decode_rows_per_second\": ",
                i ? "," : "", (unsigned long)f->threads, (unsigned long)f->lanes);
-        if (f->decode > 0)
-            printf("%.2f", f->decode);
-        else
-            printf("null");
-        printf(", \"prefill_rows_per_second\": %.2f, \"state_bytes\": %lu}", f->prefill,
-               (unsigned long)f->state_bytes);
+        print_rate(f->decode);
+        printf(", \"prefill_rows_per_second\": ");
+        print_rate(f->prefill);
+        printf(", \"state_bytes\": %lu}", (unsigned long)f->state_bytes);
     }
     printf("\n  ]\n}\n");
 }
@@ -349,7 +367,7 @@ static int run_bench(struct bench *b)
 {
     double begun = progress_clock();
 
-    if (!(b->model = model_open(b->args->model, 0)))
+    if (!(b->model = model_open(b->args->model, b->args->prefetch ? KRAIT_OPEN_PREFETCH : 0)))
         return 1;
     b->opened = progress_clock() - begun;
     b->rows = b->args->rows ? b->args->rows : model_steps(b->model, 512);
@@ -367,7 +385,7 @@ static int run_bench(struct bench *b)
 
 int command_bench(int argc, char **argv)
 {
-    struct bench_args args = { NULL, "1,8,64", "1", 0, 64, 1, 0 };
+    struct bench_args args = { NULL, "1,8,64", "1", 0, 64, 1, ONLY_BOTH, KRAIT_RECURRENT, 0, 0 };
     struct bench      b;
     int               bad, go = args_parse(&bench_usage, argc, argv, &args);
 

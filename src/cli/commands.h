@@ -7,6 +7,7 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+#include "cli/pool.h"
 #include "krait.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -20,6 +21,8 @@ int command_bench(int argc, char **argv);
 
 /* krait_model_open() with KRAIT_OPEN_... and a progress bar; NULL after a complaint. */
 krait_model *model_open(const char *path, int32_t flags);
+/* The same with the help of a pool of so many threads, which may be NULL. */
+krait_model *model_open_by(const char *path, int32_t flags, pool *threads, uint32_t count);
 /* krait_model_get() of a key that is known; 0 if this library does not know it. */
 int64_t      model_number(const krait_model *model, int32_t key);
 /* Rows of one sequence: 'usual', or what a model of whole sequences names as the most. */

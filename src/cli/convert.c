@@ -16,7 +16,7 @@ struct convert_args {
 static const arg_option convert_options[] = {
     { "FROM", ARG_OPERAND, offsetof(struct convert_args, from), NULL, NULL },
     { "TO.gguf", ARG_OPERAND, offsetof(struct convert_args, to), NULL, NULL },
-    { "--type", ARG_CHOICE, offsetof(struct convert_args, type), "f32|f16|bf16|q8_0",
+    { "--type", ARG_CHOICE, offsetof(struct convert_args, type), "f32|f16|bf16|q8_0|q6_k|q5_k|q4_k|q5_1|q5_0|q4_1|q4_0",
       "of the large matrices (f32); the rest stays float32" },
     { "--layout", ARG_CHOICE, offsetof(struct convert_args, layout), "rows|panels",
       "rows: any reader of GGUF; panels: krait maps it in place" },
@@ -31,7 +31,10 @@ static const arg_command convert_usage = {
     "convert", "Reads a model and writes it as a GGUF file.", convert_options
 };
 
-static const int32_t types[] = { KRAIT_F32, KRAIT_F16, KRAIT_BF16, KRAIT_Q8_0 };
+static const int32_t types[] = {
+    KRAIT_F32, KRAIT_F16, KRAIT_BF16, KRAIT_Q8_0, KRAIT_Q6_K, KRAIT_Q5_K, KRAIT_Q4_K, KRAIT_Q5_1,
+    KRAIT_Q5_0, KRAIT_Q4_1, KRAIT_Q4_0
+};
 static const int32_t layouts[] = { KRAIT_LAYOUT_ROWS, KRAIT_LAYOUT_PANELS };
 
 /* Of a file, or of the weights in a folder; 0 if there is nothing to measure. */

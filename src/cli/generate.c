@@ -17,7 +17,7 @@ struct generate_args {
     double      temperature, top_p, min_p, repetition;
     uint64_t    seed;
     arg_texts   stops;
-    int         stop_at_end, ids, echo, quiet, special, verbose, interactive;
+    int         stop_at_end, ids, echo, quiet, special, verbose, interactive, prefetch;
 };
 
 static const arg_option generate_options[] = {
@@ -50,6 +50,8 @@ static const arg_option generate_options[] = {
       "tokens of the prompt at a time (64)" },
     { "--threads", ARG_COUNT, offsetof(struct generate_args, threads), "N",
       "work on N threads (1); the text is the same" },
+    { "--prefetch", ARG_FLAG, offsetof(struct generate_args, prefetch), NULL,
+      "bring all weights into memory first" },
     { "--stop", ARG_TEXTS, offsetof(struct generate_args, stops), "TEXT",
       "stop before TEXT; may be given several times" },
     { "--stop-at-end", ARG_FLAG, offsetof(struct generate_args, stop_at_end), NULL,
@@ -206,7 +208,8 @@ static int generate(session *s, voice *v, const struct generate_args *args)
     double       begun = progress_clock();
     int          bad;
 
-    if (session_open(s, args->model, args->tokenizer, args->chunk, args->threads))
+    if (session_open(s, args->model, args->tokenizer, args->chunk, args->threads,
+                     args->prefetch ? KRAIT_OPEN_PREFETCH : 0))
         return 1;
     set_sampling(s, args);
     if (args->load && session_load(s, args->load))

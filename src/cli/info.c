@@ -56,14 +56,25 @@ static const struct {
 
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
+static const struct {
+    int32_t     type;
+    const char *name;
+} named_types[] = {
+    { KRAIT_F32, "F32" },   { KRAIT_F16, "F16" },   { KRAIT_BF16, "BF16" }, { KRAIT_Q8_0, "Q8_0" },
+    { KRAIT_Q4_0, "Q4_0" }, { KRAIT_Q4_1, "Q4_1" }, { KRAIT_Q5_0, "Q5_0" }, { KRAIT_Q5_1, "Q5_1" },
+    { KRAIT_Q2_K, "Q2_K" }, { KRAIT_Q3_K, "Q3_K" }, { KRAIT_Q4_K, "Q4_K" }, { KRAIT_Q5_K, "Q5_K" },
+    { KRAIT_Q6_K, "Q6_K" },
+};
+
+enum { TYPES = sizeof named_types / sizeof named_types[0] };
+
 static const char *type_name(int32_t type, char *text, size_t room)
 {
-    switch (type) {
-    case KRAIT_F32:  return "F32";
-    case KRAIT_F16:  return "F16";
-    case KRAIT_BF16: return "BF16";
-    case KRAIT_Q8_0: return "Q8_0";
-    }
+    size_t i;
+
+    for (i = 0; i < TYPES; i++)
+        if (named_types[i].type == type)
+            return named_types[i].name;
     snprintf(text, room, "type %d", (int)type);
     return text;
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "cli/pool.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 
@@ -15,6 +16,11 @@ static void warn(void *user, const char *text)
 
 krait_model *model_open(const char *path, int32_t flags)
 {
+    return model_open_by(path, flags, NULL, 1);
+}
+
+krait_model *model_open_by(const char *path, int32_t flags, pool *threads, uint32_t count)
+{
     krait_open_options options = { 0 };
     krait_model       *model = NULL;
     krait_message      message = { "" };
@@ -25,6 +31,9 @@ krait_model *model_open(const char *path, int32_t flags)
     options.flags = flags;
     options.progress = progress_tick;
     options.progress_user = &bar;
+    options.parallel = threads ? pool_run : NULL;
+    options.parallel_user = threads;
+    options.tasks = threads ? count : 1;
     options.warn = warn;
     options.warn_user = &path;
     progress_begin(&bar, "reading", "B");

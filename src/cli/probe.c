@@ -115,6 +115,55 @@ double probe_fma(void)
 #endif
 }
 
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512vnni"))) static double dot_512(long rounds)
+{
+    __m512i a[12], w = _mm512_set1_epi8(1), x = _mm512_set1_epi8(2);
+
+    for (int j = 0; j < 12; j++)
+        a[j] = _mm512_set1_epi32(j);
+    for (long i = 0; i < rounds; i++)
+#pragma GCC unroll 12
+        for (int j = 0; j < 12; j++)
+            a[j] = _mm512_dpbusd_epi32(a[j], w, x);
+    __asm__ volatile("" : : "m"(a));
+    return (double)rounds * 12 * 64 * 2;
+}
+
+__attribute__((target("avx2"))) static double dot_256(long rounds)
+{
+    __m256i a[8], w = _mm256_set1_epi8(1), x = _mm256_set1_epi8(2);
+
+    for (int j = 0; j < 8; j++)
+        a[j] = _mm256_set1_epi32(j);
+    for (long i = 0; i < rounds; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; j++) {
+            __asm__ volatile("" : "+x"(x));     /* or one product would do for all */
+            a[j] = _mm256_add_epi32(a[j], _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+        }
+    __asm__ volatile("" : : "m"(a));
+    return (double)rounds * 8 * 32 * 2;
+}
+#endif
+
+double probe_dot(void)
+{
+#if defined(__x86_64__)
+    double start = progress_clock(), done;
+
+    if (__builtin_cpu_supports("avx512vnni"))
+        done = dot_512(2000000);
+    else if (__builtin_cpu_supports("avx2"))
+        done = dot_256(2000000);
+    else
+        return 0;
+    return done / (progress_clock() - start);
+#else
+    return 0;
+#endif
+}
+
 void probe_end(probe *p)
 {
     free(p->buffer);

@@ -16,6 +16,8 @@ typedef struct probe {
 double probe_bandwidth(probe *p);
 /* Float operations per second in registers, two for an fma; 0 where there is no probe. */
 double probe_fma(void);
+/* Operations on 8-bit integers per second, two for a product and its sum; 0 where there is no probe. */
+double probe_dot(void);
 void   probe_end(probe *p);
 
 /* The middle one; sorts them. */

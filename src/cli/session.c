@@ -28,7 +28,7 @@ static int open_tokenizer(session *s, const char *path)
 }
 
 int session_open(session *s, const char *model, const char *tokenizer, uint32_t chunk,
-                 uint32_t threads)
+                 uint32_t threads, int32_t flags)
 {
     krait_state_options o = { 0 };
     krait_status        status;
@@ -36,7 +36,8 @@ int session_open(session *s, const char *model, const char *tokenizer, uint32_t 
 
     s->path = model;
     s->place.pending = -1;
-    if (pool_start_or_complain(&s->threads, threads) || !(s->model = model_open(model, 0)))
+    if (pool_start_or_complain(&s->threads, threads) ||
+        !(s->model = model_open_by(model, flags, s->threads, threads)))
         return 1;
     vocabulary = model_number(s->model, KRAIT_VOCABULARY);
     s->width = s->choices = (size_t)model_number(s->model, KRAIT_OUT_WIDTH);

@@ -43,7 +43,7 @@ typedef struct session {
 /* Each returns 0, or 1 after a complaint. */
 
 /* Opens model and tokenizer (tokenizer NULL: the model's own) and makes a state. */
-int  session_open(session *s, const char *model, const char *tokenizer, uint32_t chunk, uint32_t threads);
+int  session_open(session *s, const char *model, const char *tokenizer, uint32_t chunk, uint32_t threads, int32_t flags);
 void session_close(session *s);
 /* The tokens follow what has been so far; bar may be NULL. */
 int  session_feed(session *s, const int32_t *tokens, size_t count, progress *bar);

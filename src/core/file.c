@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/pages.h"
+
 static krait_status read_all(kr_file *file, int descriptor, const char *path, kr_memory *memory,
                              krait_message *message)
 {
@@ -22,6 +24,8 @@ static krait_status read_all(kr_file *file, int descriptor, const char *path, kr
 
     if (!block)
         return kr_fail_memory(message);
+    if (kr_memory_is_own(memory))
+        kr_pages_fill(block, file->count);
     while (done < file->count) {
         ssize_t got = read(descriptor, block + done, file->count - done);
 

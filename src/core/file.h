@@ -11,6 +11,7 @@ typedef struct kr_file {
     size_t               count;
     void                *block;     /* of the allocator, when read */
     void                *mapping;   /* of the system, when mapped */
+    size_t               given;     /* bytes from the beginning that nobody needs in memory: model/fill.c */
 } kr_file;
 
 /*

@@ -79,6 +79,11 @@ void *kr_memory_take(kr_memory *memory, size_t bytes, size_t alignment)
     return block;
 }
 
+int kr_memory_is_own(const kr_memory *memory)
+{
+    return memory->allocator.allocate == malloc_aligned;
+}
+
 void kr_memory_give(kr_memory *memory, void *block, size_t bytes, size_t alignment)
 {
     if (!block)

@@ -21,6 +21,8 @@ typedef struct kr_memory {
 void  kr_memory_start(kr_memory *memory, const krait_allocator *allocator, uint64_t max_bytes);
 /* NULL if there is none or the budget is spent; alignment is a power of two. */
 void *kr_memory_take(kr_memory *memory, size_t bytes, size_t alignment);
+/* Is it malloc's, and nobody's who may mind what the system is told about it? */
+int   kr_memory_is_own(const kr_memory *memory);
 void  kr_memory_give(kr_memory *memory, void *block, size_t bytes, size_t alignment);
 
 typedef struct kr_arena_block kr_arena_block;

@@ -3,32 +3,36 @@
 
 #include "krait.h"
 
-enum {
-    PANELS_Q8_BLOCK  = 32,
-    PANELS_Q8_RECORD = KR_LANES * 2 + KR_LANES * PANELS_Q8_BLOCK    /* half scales, weights */
-};
-
-int kr_panels_bytes(int32_t type, uint64_t outputs, uint64_t inputs, uint64_t *bytes)
+/* Inputs that share a record, and its bytes for one output. */
+static int panels_record(int32_t type, uint64_t *inputs, uint64_t *bytes)
 {
-    uint64_t panels = outputs / KR_LANES + (outputs % KR_LANES != 0), unit, count = inputs;
-
     switch (type) {
     case KRAIT_F32:
-        unit = KR_LANES * 4;
-        break;
+        *inputs = 1, *bytes = 4;
+        return 1;
     case KRAIT_F16:
     case KRAIT_BF16:
-        unit = KR_LANES * 2;
-        break;
-    case KRAIT_Q8_0:
-        if (inputs % PANELS_Q8_BLOCK != 0)
-            return 0;
-        unit = PANELS_Q8_RECORD;
-        count = inputs / PANELS_Q8_BLOCK;
-        break;
+        *inputs = 1, *bytes = 2;
+        return 1;
+#define KR_PANELS(name, TYPE, in, file, halves, scales, parts, low, high, zero) \
+    case TYPE: \
+        *inputs = in, *bytes = 2 * halves + in / 32 * (scales + 4 * (low + high)); \
+        return 1;
+#include "core/panels.def"
+#undef KR_PANELS
     default:
         return 0;
     }
+}
+
+int kr_panels_bytes(int32_t type, uint64_t outputs, uint64_t inputs, uint64_t *bytes)
+{
+    uint64_t panels = outputs / KR_LANES + (outputs % KR_LANES != 0), group, unit, count;
+
+    if (!panels_record(type, &group, &unit) || inputs % group != 0)
+        return 0;
+    unit *= KR_LANES;
+    count = inputs / group;
     if (count > UINT64_MAX / unit || (panels && count * unit > UINT64_MAX / panels))
         return 0;
     *bytes = panels * (count * unit);

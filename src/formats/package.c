@@ -14,23 +14,23 @@ static const struct type_row {
     uint32_t    block, bytes;
     const char *name;
 } type_rows[] = {
-    { KR_TYPE_F32, 1, 4, "F32" },   { KR_TYPE_F16, 1, 2, "F16" },
-    { 2, 32, 18, "Q4_0" },          { 3, 32, 20, "Q4_1" },
-    { 6, 32, 22, "Q5_0" },          { 7, 32, 24, "Q5_1" },
-    { KR_TYPE_Q8_0, 32, 34, "Q8_0" }, { 9, 32, 36, "Q8_1" },
-    { 10, 256, 84, "Q2_K" },        { 11, 256, 110, "Q3_K" },
-    { 12, 256, 144, "Q4_K" },       { 13, 256, 176, "Q5_K" },
-    { 14, 256, 210, "Q6_K" },       { 15, 256, 292, "Q8_K" },
-    { 16, 256, 66, "IQ2_XXS" },     { 17, 256, 74, "IQ2_XS" },
-    { 18, 256, 98, "IQ3_XXS" },     { 19, 256, 50, "IQ1_S" },
-    { 20, 32, 18, "IQ4_NL" },       { 21, 256, 110, "IQ3_S" },
-    { 22, 256, 82, "IQ2_S" },       { 23, 256, 136, "IQ4_XS" },
-    { KR_TYPE_I8, 1, 1, "I8" },     { KR_TYPE_I16, 1, 2, "I16" },
-    { KR_TYPE_I32, 1, 4, "I32" },   { KR_TYPE_I64, 1, 8, "I64" },
-    { KR_TYPE_F64, 1, 8, "F64" },   { 29, 256, 56, "IQ1_M" },
-    { KR_TYPE_BF16, 1, 2, "BF16" }, { 34, 256, 54, "TQ1_0" },
-    { 35, 256, 66, "TQ2_0" },       { 39, 32, 17, "MXFP4" },
-    { 40, 64, 36, "NVFP4" },        { 41, 128, 18, "Q1_0" },
+    { KR_TYPE_F32, 1, 4, "F32" },       { KR_TYPE_F16, 1, 2, "F16" },
+    { KR_TYPE_Q4_0, 32, 18, "Q4_0" },   { KR_TYPE_Q4_1, 32, 20, "Q4_1" },
+    { KR_TYPE_Q5_0, 32, 22, "Q5_0" },   { KR_TYPE_Q5_1, 32, 24, "Q5_1" },
+    { KR_TYPE_Q8_0, 32, 34, "Q8_0" },   { 9, 32, 36, "Q8_1" },
+    { KR_TYPE_Q2_K, 256, 84, "Q2_K" },  { KR_TYPE_Q3_K, 256, 110, "Q3_K" },
+    { KR_TYPE_Q4_K, 256, 144, "Q4_K" }, { KR_TYPE_Q5_K, 256, 176, "Q5_K" },
+    { KR_TYPE_Q6_K, 256, 210, "Q6_K" }, { 15, 256, 292, "Q8_K" },
+    { 16, 256, 66, "IQ2_XXS" },         { 17, 256, 74, "IQ2_XS" },
+    { 18, 256, 98, "IQ3_XXS" },         { 19, 256, 50, "IQ1_S" },
+    { 20, 32, 18, "IQ4_NL" },           { 21, 256, 110, "IQ3_S" },
+    { 22, 256, 82, "IQ2_S" },           { 23, 256, 136, "IQ4_XS" },
+    { KR_TYPE_I8, 1, 1, "I8" },         { KR_TYPE_I16, 1, 2, "I16" },
+    { KR_TYPE_I32, 1, 4, "I32" },       { KR_TYPE_I64, 1, 8, "I64" },
+    { KR_TYPE_F64, 1, 8, "F64" },       { 29, 256, 56, "IQ1_M" },
+    { KR_TYPE_BF16, 1, 2, "BF16" },     { 34, 256, 54, "TQ1_0" },
+    { 35, 256, 66, "TQ2_0" },           { 39, 32, 17, "MXFP4" },
+    { 40, 64, 36, "NVFP4" },            { 41, 128, 18, "Q1_0" },
 };
 
 static const struct type_row *type_find(int32_t type)
@@ -46,11 +46,20 @@ const char *kr_type_name(int32_t type)
     const struct type_row *row = type_find(type);
 
     switch (type) {
-    case KR_TYPE_PANELS + KR_TYPE_F32:  return "F32 panels";
-    case KR_TYPE_PANELS + KR_TYPE_F16:  return "F16 panels";
-    case KR_TYPE_PANELS + KR_TYPE_BF16: return "BF16 panels";
-    case KR_TYPE_PANELS + KR_TYPE_Q8_0: return "Q8_0 panels";
-    default:                            return row ? row->name : NULL;
+    case KR_TYPE_PANELS + KR_TYPE_F32:   return "F32 panels";
+    case KR_TYPE_PANELS + KR_TYPE_F16:   return "F16 panels";
+    case KR_TYPE_PANELS + KR_TYPE_BF16:  return "BF16 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q8_0:  return "Q8_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_0:  return "Q4_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_1:  return "Q4_1 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_0:  return "Q5_0 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_1:  return "Q5_1 panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q2_K:  return "Q2_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q3_K:  return "Q3_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q4_K:  return "Q4_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q5_K:  return "Q5_K panels";
+    case KR_TYPE_PANELS + KR_TYPE_Q6_K:  return "Q6_K panels";
+    default:                             return row ? row->name : NULL;
     }
 }
 

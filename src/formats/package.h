@@ -19,6 +19,8 @@
 /* Types of tensors: GGUF's numbers where it has one. */
 enum {
     KR_TYPE_F32 = 0, KR_TYPE_F16 = 1, KR_TYPE_Q8_0 = 8, KR_TYPE_BF16 = 30,
+    KR_TYPE_Q4_0 = 2, KR_TYPE_Q4_1 = 3, KR_TYPE_Q5_0 = 6, KR_TYPE_Q5_1 = 7,
+    KR_TYPE_Q2_K = 10, KR_TYPE_Q3_K = 11, KR_TYPE_Q4_K = 12, KR_TYPE_Q5_K = 13, KR_TYPE_Q6_K = 14,
     KR_TYPE_I8 = 24, KR_TYPE_I16 = 25, KR_TYPE_I32 = 26, KR_TYPE_I64 = 27, KR_TYPE_F64 = 28,
     KR_TYPE_OTHER = -1,         /* known to the format, not to krait: listed, not used */
     KR_TYPE_PANELS = 1000000    /* + a type: the same numbers in krait's panels (core/panels.h) */

@@ -15,7 +15,7 @@
 typedef struct kr_matrix {
     const void *data;           /* aligned to 64; NULL: absent */
     size_t      outputs, inputs;
-    int32_t     type;           /* KRAIT_F32, F16, BF16, Q8_0 */
+    int32_t     type;           /* KRAIT_F32, F16, BF16, or a type of core/panels.def */
 } kr_matrix;
 
 enum {
@@ -25,10 +25,10 @@ enum {
     KR_CHUNK   = 64             /* rows of Mamba-2's matrix form, and channels of a strip of a head */
 };
 
-/* 32 activations as integers: x is about scale * q.  The sum of q serves unsigned products. */
+/* 32 activations as integers: x is about scale * q.  Sums of q, of all and of the first 16, serve codes that are not 0 for 0. */
 typedef struct kr_q8 {
     float   scale;
-    int32_t sum;
+    int32_t sum, first;
     int8_t  q[KR_BLOCK];
 } kr_q8;
 
@@ -38,7 +38,7 @@ typedef struct kr_product {
     const float     *bias;      /* [outputs] or NULL */
     const float     *x;         /* [rows][inputs]; float types */
     size_t           x_stride;
-    const kr_q8     *q;         /* [rows][inputs / 32]; Q8_0 */
+    const kr_q8     *q;         /* [rows][inputs / 32]; types of blocks */
     float           *y;         /* [rows][outputs] */
     size_t           y_stride, rows;
 } kr_product;
@@ -68,8 +68,9 @@ typedef struct kr_selective {
     const float *b, *c;         /* [rows][states] */
     size_t       bc_stride;
     float       *h;             /* [channels / 16][states][16], updated */
-    float       *y;             /* [rows][channels], not x, dt or z */
+    float       *y;             /* [rows][channels], not x or dt; may be z */
     size_t       y_stride, rows, channels, states;
+    int          softplus;      /* dt is that of what stands there; not for selective_summary() */
 } kr_selective;
 
 /* Mamba-2's steps: dt = softplus(raw + bias), held within low..high, and decay = exp(dt a), for every head. */
@@ -268,7 +269,7 @@ typedef struct kr_kernels {
     void (*product_f32)(const kr_product *p);
     void (*product_f16)(const kr_product *p);
     void (*product_bf16)(const kr_product *p);
-    void (*product_q8_0)(const kr_product *p);
+    void (*product_blocks)(const kr_product *p);        /* every type of core/panels.def */
     /* [rows][inputs] -> [rows][inputs / 32]; inputs is a multiple of 32. */
     void (*quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs);
     void (*conv)(const kr_conv *p);
@@ -330,7 +331,7 @@ KR_INLINE void kr_kernels_product(const kr_kernels *k, const kr_product *p)
     case KRAIT_F32:  k->product_f32(p); break;
     case KRAIT_F16:  k->product_f16(p); break;
     case KRAIT_BF16: k->product_bf16(p); break;
-    default:         k->product_q8_0(p); break;
+    default:         k->product_blocks(p); break;
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "core/real.h"
 
-/* Missing outputs of the last panel: zero weights, which in Q8_0 are stored as 128. */
+/* Missing outputs of the last panel: zero weights, in blocks the code of 0 and scales of +0. */
 static void pack_row_f32(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
                          size_t output)
 {
@@ -24,50 +24,69 @@ static void pack_row_u16(const kr_matrix *w, unsigned char *panels, const unsign
         kr_pack_put_u16(out, k * width, row ? kr_load_u16(row + 2 * k) : 0);
 }
 
-static void pack_row_q8_0(const kr_matrix *w, unsigned char *panels, const unsigned char *row,
-                          size_t output)
+static void pack_row_blocks(const kr_matrix *w, const kr_layout *t, unsigned char *panels, const unsigned char *row,
+                            size_t output)
 {
-    size_t width = kr_pack_width(w, output);
-    size_t strip = output / KR_STRIP * KR_STRIP * (w->inputs / KR_BLOCK);
+    kr_matrix to = { panels, w->outputs, w->inputs, w->type };
+    size_t    width = kr_pack_width(w, output);
+    kr_codes  codes = { 0 };
 
-    for (size_t b = 0; b < w->inputs / KR_BLOCK; b++) {
-        unsigned char *record = panels + (strip + b * width) * KR_Q8_RECORD;
+    memset(codes.code, t->zero, sizeof codes.code);
+    for (size_t k = 0; k < w->inputs; k += KR_BLOCK) {
+        size_t b = k % t->inputs / KR_BLOCK;
 
-        kr_store_u16(record + 2 * (output % KR_STRIP), row ? kr_load_u16(row) : 0);
-        for (size_t k = 0; k < KR_BLOCK; k++)
-            record[kr_pack_q8_at(w, output, k)] = row ? (unsigned char)(row[2 + k] ^ 0x80) : 0x80;
-        row = row ? row + KR_Q8_RECORD : NULL;
+        if (row)
+            kr_codes_read(t, row + k / t->inputs * t->file, b, &codes);
+        kr_codes_put(t, (unsigned char *)(uintptr_t)kr_pack_record(t, &to, output, k), width, output % KR_STRIP, b,
+                      &codes);
     }
 }
 
-/* Of the weights for one output. */
+/* Of the weights for one output: in panels, and in a row of a file. */
+static size_t pack_bytes(const kr_matrix *w)
+{
+    kr_layout t = kr_layout_of(w->type);
+
+    if (t.inputs)
+        return w->inputs / t.inputs * kr_layout_record(t);
+    return (w->type == KRAIT_F32 ? 4 : 2) * w->inputs;
+}
+
 static size_t pack_row_bytes(const kr_matrix *w)
 {
-    return w->type == KRAIT_F32 ? 4 * w->inputs
-         : w->type == KRAIT_Q8_0 ? w->inputs / KR_BLOCK * KR_Q8_RECORD : 2 * w->inputs;
+    kr_layout t = kr_layout_of(w->type);
+
+    return t.inputs ? w->inputs / t.inputs * t.file : pack_bytes(w);
 }
 
 kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to)
 {
-    size_t bytes = pack_row_bytes(w);
+    size_t bytes = pack_bytes(w);
 
     return (kr_matrix){ (const unsigned char *)w->data + from * bytes, to - from, w->inputs, w->type };
+}
+
+size_t kr_pack_source(const kr_matrix *w, int panels, size_t output)
+{
+    return panels ? output : output * pack_row_bytes(w);
 }
 
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to)
 {
-    size_t bytes = pack_row_bytes(w);
+    kr_layout t = kr_layout_of(w->type);
+    size_t    bytes = pack_row_bytes(w);
 
+    from = kr_pack_whole(w, panels, rows, from, kr_min(to, w->outputs));
     if (to >= w->outputs)
         to = kr_pad16(w->outputs);
     for (size_t o = from; o < to; o++) {
         const unsigned char *row = o < w->outputs ? rows + o * bytes : NULL;
 
-        if (w->type == KRAIT_F32)
+        if (t.inputs)
+            pack_row_blocks(w, &t, panels, row, o);
+        else if (w->type == KRAIT_F32)
             pack_row_f32(w, panels, row, o);
-        else if (w->type == KRAIT_Q8_0)
-            pack_row_q8_0(w, panels, row, o);
         else
             pack_row_u16(w, panels, row, o);
     }
@@ -75,18 +94,19 @@ void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char
 
 void kr_pack_read_row(const kr_matrix *w, size_t output, float *row)
 {
-    for (size_t k = 0; k < w->inputs; k++) {
-        if (w->type == KRAIT_Q8_0) {
-            const unsigned char *record = kr_pack_q8_record(w, output, k / KR_BLOCK);
-            float scale = kr_float_of_half(kr_pack_q8_scale(w, record, output));
+    kr_layout t = kr_layout_of(w->type);
+    kr_codes  codes;
 
-            row[k] = (float)kr_pack_q8_weight(w, record, output, k % KR_BLOCK) * scale;
-        } else {
-            size_t at = kr_pack_index(w, output, k);
+    for (size_t k = 0; t.inputs && k < w->inputs; k += KR_BLOCK) {
+        kr_codes_get(&t, kr_pack_record(&t, w, output, k), kr_pack_width(w, output), output % KR_STRIP,
+                      k % t.inputs / KR_BLOCK, &codes);
+        kr_codes_floats(&t, &codes, row + k);
+    }
+    for (size_t k = 0; t.inputs == 0 && k < w->inputs; k++) {
+        size_t at = kr_pack_index(w, output, k);
 
-            row[k] = w->type == KRAIT_F32 ? kr_pack_f32(w->data, at)
-                   : w->type == KRAIT_F16 ? kr_float_of_half(kr_pack_u16(w->data, at))
-                                          : kr_float_of_bfloat(kr_pack_u16(w->data, at));
-        }
+        row[k] = w->type == KRAIT_F32 ? kr_pack_f32(w->data, at)
+               : w->type == KRAIT_F16 ? kr_float_of_half(kr_pack_u16(w->data, at))
+                                      : kr_float_of_bfloat(kr_pack_u16(w->data, at));
     }
 }

@@ -2,18 +2,20 @@
  * pack.h - how weights lie in memory: panels of 16 outputs, four panels side by side.
  *
  * A strip holds up to four panels.  Float types: [input][panel][16], so that one step of all
- * 64 sums reads 64 neighbours, and a matrix-vector product reads memory as one stream.  Q8_0:
- * for every block of 32 inputs a record of [panel][16] half scales and then
- * [input / 4][panel][16][4] weights, stored with 128 added.  The last strip has the panels that
- * are left; missing outputs are zero.  These bytes are also the file form (--layout panels).
+ * 64 sums reads 64 neighbours, and a matrix-vector product reads memory as one stream.  Types of
+ * blocks: for every 32 or 256 inputs a record (codes.h); in Q8_0 for every 32 one of [panel][16]
+ * half scales and then [input / 4][panel][16][4] weights, stored with 128 added.  The last strip
+ * has the panels that are left; missing outputs are zero.  These bytes are also the file form
+ * (--layout panels).
  */
 #ifndef KR_PACK_H
 #define KR_PACK_H
 
 #include "core/bits.h"
+#include "kernels/codes.h"
 #include "kernels/kernels.h"
 
-enum { KR_STRIP = 64, KR_Q8_RECORD = KR_BLOCK + 2 };    /* outputs; bytes of a record per output */
+enum { KR_STRIP = 64, KR_Q8_RECORD = KR_BLOCK + 2 };    /* outputs; bytes of a Q8_0 record per output */
 
 /* Outputs of the strip that holds 'output', padded to whole panels. */
 KR_INLINE size_t kr_pack_width(const kr_matrix *w, size_t output)
@@ -28,12 +30,20 @@ KR_INLINE size_t kr_pack_index(const kr_matrix *w, size_t output, size_t input)
            output % KR_STRIP;
 }
 
-KR_INLINE const unsigned char *kr_pack_q8_record(const kr_matrix *w, size_t output, size_t block)
+/* The record of a type of blocks that has the scales and codes of an output for 'input'. */
+KR_INLINE const unsigned char *kr_pack_record(const kr_layout *t, const kr_matrix *w, size_t output, size_t input)
 {
-    size_t strip = output / KR_STRIP * KR_STRIP * (w->inputs / KR_BLOCK);
+    size_t strip = output / KR_STRIP * KR_STRIP * (w->inputs / t->inputs);
 
     return (const unsigned char *)w->data +
-           (strip + block * kr_pack_width(w, output)) * KR_Q8_RECORD;
+           (strip + input / t->inputs * kr_pack_width(w, output)) * kr_layout_record(*t);
+}
+
+KR_INLINE const unsigned char *kr_pack_q8_record(const kr_matrix *w, size_t output, size_t block)
+{
+    kr_layout t = kr_layout_of(KRAIT_Q8_0);
+
+    return kr_pack_record(&t, w, output, block * KR_BLOCK);
 }
 
 KR_INLINE uint16_t kr_pack_q8_scale(const kr_matrix *w, const unsigned char *record, size_t output)
@@ -96,22 +106,11 @@ KR_INLINE const float *kr_pack_numbers(float *room, const float *x, size_t count
 #endif
 }
 
-/* Where in a record the weight for input k of the block stands. */
-KR_INLINE size_t kr_pack_q8_at(const kr_matrix *w, size_t output, size_t k)
-{
-    size_t width = kr_pack_width(w, output);
-
-    return 2 * width + (k / 4 * width + output % KR_STRIP) * 4 + k % 4;
-}
-
-KR_INLINE int kr_pack_q8_weight(const kr_matrix *w, const unsigned char *record, size_t output,
-                                size_t k)
-{
-    return (int)record[kr_pack_q8_at(w, output, k)] - 128;
-}
-
 /* Outputs from..to-1 (from is a multiple of 64; to too, or all of them) as a matrix of their own, in place. */
 kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to);
+
+/* Where a row-major tensor of w's type has row 'output'; of panels: where byte 'output' is. */
+size_t kr_pack_source(const kr_matrix *w, int panels, size_t output);
 
 /*
  * Pack outputs from..to-1 (from is a multiple of 64; to too, or all of them) of a row-major
@@ -119,6 +118,12 @@ kr_matrix kr_pack_part(const kr_matrix *w, size_t from, size_t to);
  */
 void kr_pack_rows(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from,
                   size_t to);
+
+/* The same of as many whole panels of them as there are, faster; returns where it stopped. */
+size_t kr_pack_whole(const kr_matrix *w, unsigned char *panels, const unsigned char *rows, size_t from, size_t to);
+
+/* The same of a tensor that lies the other way, [inputs][outputs]: float types alone. */
+void kr_pack_columns(const kr_matrix *w, unsigned char *panels, const unsigned char *columns, size_t from, size_t to);
 
 /* One row of the matrix as floats: an embedding. */
 void kr_pack_read_row(const kr_matrix *w, size_t output, float *row);

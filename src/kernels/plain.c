@@ -55,29 +55,6 @@ static void plain_product_f32(const kr_product *p)  { plain_product(p, plain_f32
 static void plain_product_f16(const kr_product *p)  { plain_product(p, plain_f16); }
 static void plain_product_bf16(const kr_product *p) { plain_product(p, plain_bf16); }
 
-/* Per block the exact integer sum, the product of the scales rounded once, one fma. */
-static void plain_product_q8_0(const kr_product *p)
-{
-    size_t blocks = p->w->inputs / KR_BLOCK;
-
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t o = 0; o < p->w->outputs; o++) {
-            float total = 0;
-
-            for (size_t b = 0; b < blocks; b++) {
-                const kr_q8         *x = &p->q[r * blocks + b];
-                const unsigned char *w = kr_pack_q8_record(p->w, o, b);
-                float   scale = kr_float_of_half(kr_pack_q8_scale(p->w, w, o)) * x->scale;
-                int32_t sum = 0;
-
-                for (size_t k = 0; k < KR_BLOCK; k++)
-                    sum += kr_pack_q8_weight(p->w, w, o, k) * x->q[k];
-                total = kr_fma((float)sum, scale, total);
-            }
-            p->y[r * p->y_stride + o] = p->bias ? total + p->bias[o] : total;
-        }
-}
-
 /* q = x * (127 / max) to the nearest even integer; a block with NaN or infinity has scale NaN. */
 static void plain_quantize_block(kr_q8 *q, const float *x)
 {
@@ -102,6 +79,7 @@ static void plain_quantize_block(kr_q8 *q, const float *x)
     for (size_t k = 0; k < KR_BLOCK; k++) {
         q->q[k] = (int8_t)((x[k] * inverse + KR_ROUND) - KR_ROUND);
         q->sum += q->q[k];
+        q->first += k < KR_BLOCK / 2 ? q->q[k] : 0;
     }
 }
 
@@ -139,8 +117,10 @@ static void plain_selective(const kr_selective *p)
             size_t       at = c / KR_LANES * p->states * KR_LANES + c % KR_LANES;
             const float *b = p->b + t * p->bc_stride, *read = p->c + t * p->bc_stride;
             float        dt = p->dt[t * p->dt_stride + c], x = p->x[t * p->x_stride + c];
-            float        dtx = dt * x, y = 0;
+            float        dtx, y = 0;
 
+            dt = p->softplus ? kr_softplus(dt) : dt;
+            dtx = dt * x;
             for (size_t n = 0; n < p->states; n++, at += KR_LANES) {
                 float decay = kr_expf(dt * p->a[at]);
 
@@ -453,7 +433,7 @@ static void plain_scale(float *y, const float *x, const float *w, const float *b
 
 const kr_kernels kr_kernels_plain = {
     "plain",
-    plain_product_f32, plain_product_f16, plain_product_bf16, plain_product_q8_0,
+    plain_product_f32, plain_product_f16, plain_product_bf16, kr_plain_product_blocks,
     plain_quantize, plain_conv, plain_selective, plain_selective_summary, plain_combine,
     kr_plain_pace, kr_plain_heads, kr_plain_fade, kr_plain_chunk, kr_plain_weigh,
     plain_diagonal, plain_diagonal_combine, plain_turn, kr_plain_discretize, kr_plain_turn_timed,

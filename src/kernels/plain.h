@@ -4,6 +4,8 @@
 
 #include "kernels/kernels.h"
 
+/* plain_blocks.c */
+void kr_plain_product_blocks(const kr_product *p);
 /* plain_heads.c */
 void kr_plain_pace(const kr_pace *p);
 void kr_plain_heads(const kr_heads *p);

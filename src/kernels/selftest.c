@@ -129,8 +129,42 @@ static uint64_t selftest_blocks(const kr_kernels *k, uint64_t hash)
         records[i] = (unsigned char)(1 + (i * 40503u >> 5) % 255);
     for (size_t i = 0; i < ST_BLOCKS * ST_PADDED; i++)
         kr_store_u16(records + i / ST_PADDED * RECORD + 2 * (i % ST_PADDED), (uint16_t)(0x1c01u + 37 * i));
-    k->product_q8_0(&p);
+    k->product_blocks(&p);
     return kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+}
+
+/* Every type of blocks, one record of 256 inputs or as many of 32: any bytes are codes and scales, but for halves. */
+static uint64_t selftest_types(const kr_kernels *k, uint64_t hash)
+{
+    enum { INPUTS = 256, BLOCKS = INPUTS / KR_BLOCK, MOST = BLOCKS * (KR_BLOCK + 2) * ST_PADDED };
+    static const int32_t types[] = {
+#define KR_PANELS(name, TYPE, ...) TYPE,
+#include "core/panels.def"
+#undef KR_PANELS
+    };
+    unsigned char records[MOST];
+    float         x[ST_ROWS * INPUTS], y[ST_ROWS * ST_OUT];
+    kr_q8         q[ST_ROWS * BLOCKS];
+    kr_matrix     matrix = { records, ST_OUT, INPUTS, 0 };
+    kr_product    p = { &matrix, NULL, NULL, 0, q, y, ST_OUT, ST_ROWS };
+
+    selftest_fill(x, ST_ROWS * INPUTS, 28);
+    k->quantize(q, x, INPUTS, ST_ROWS, INPUTS);
+    for (size_t i = 0; i < ST_ROWS * BLOCKS; i++)
+        hash = kr_hash_word(hash, (uint32_t)q[i].first);
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        kr_layout layout = kr_layout_of(types[t]);
+
+        matrix.type = types[t];
+        for (size_t i = 0; i < sizeof records; i++)
+            records[i] = (unsigned char)(i * 40503u >> 5);
+        for (size_t i = 0; i < INPUTS / layout.inputs; i++)
+            for (size_t h = 0; h < layout.halves * ST_PADDED; h++)
+                kr_store_u16(records + i * kr_layout_record(layout) * ST_PADDED + 2 * h, (uint16_t)(0x1c01u + 37 * h));
+        k->product_blocks(&p);
+        hash = kr_hash_floats(hash, y, ST_ROWS * ST_OUT);
+    }
+    return hash;
 }
 
 static uint64_t selftest_states(uint64_t hash, const float *h)
@@ -157,7 +191,7 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     float left[ST_STATES * ST_PADDED], end[ST_STATES * ST_PADDED];
     kr_conv      conv = { w, a, x, ST_OUT, h, ST_OUT, y, ST_OUT, ST_ROWS, ST_OUT, ST_TAPS, 0 };
     kr_selective scan = { a, w, x, dt, y, ST_OUT, ST_OUT, ST_OUT, bc, bc + ST_STATES, 2 * ST_STATES, h, dt,
-                          ST_OUT, ST_ROWS, ST_OUT, ST_STATES };
+                          ST_OUT, ST_ROWS, ST_OUT, ST_STATES, 0 };
     float        out[ST_ROWS * ST_OUT];
 
     selftest_fill(w, ST_TAPS * ST_PADDED, 5);
@@ -183,8 +217,10 @@ static uint64_t selftest_sequences(const kr_kernels *k, uint64_t hash)
     k->combine(left, end, NULL, h, ST_STATES * ST_PADDED);
     hash = selftest_states(selftest_states(hash, left), end);
     k->selective(&scan);
-    hash = selftest_states(hash, h);
-    return kr_hash_floats(hash, out, ST_ROWS * ST_OUT);
+    hash = kr_hash_floats(selftest_states(hash, h), out, ST_ROWS * ST_OUT);
+    scan.softplus = 1;
+    k->selective(&scan);
+    return kr_hash_floats(selftest_states(hash, h), out, ST_ROWS * ST_OUT);
 }
 
 /* Two heads of a panel and a part, more states than a segment has; the first state decays to +0. */
@@ -432,6 +468,7 @@ uint64_t kr_selftest_hash(const kr_kernels *kernels)
 
     hash = selftest_floats(kernels, hash);
     hash = selftest_blocks(kernels, hash);
+    hash = selftest_types(kernels, hash);
     hash = selftest_sequences(kernels, hash);
     hash = selftest_turns(kernels, hash);
     hash = selftest_rows(kernels, hash);

@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 
 /* Of what every right table makes of the fixed inputs; changes with KRAIT_NUMERICS. */
-#define KR_SELFTEST_HASH 0x63e260bdaef2a994ull
+#define KR_SELFTEST_HASH 0xe77884b0bd44c978ull
 
 uint64_t kr_selftest_hash(const kr_kernels *kernels);
 

@@ -11,32 +11,34 @@
 
 /*
  * exp of 'count' vectors, step by step for all of them: the chain of one is long, and a CPU that
- * looks only so far ahead would wait for it.
+ * looks only so far ahead would wait for it.  'held': they may lie outside the bounds of the argument.
  */
-KR_INLINE void KR_NAME(v_exp_all)(V *x, const size_t count)
+KR_INLINE void KR_NAME(v_exp_all)(V *x, const size_t count, const int held)
 {
-    V shifted[KR_EXP_VECTORS], p[KR_EXP_VECTORS];
+    V n[KR_EXP_VECTORS], shifted[KR_EXP_VECTORS], p[KR_EXP_VECTORS];
 
 #define KR_EACH KR_UNROLL for (size_t i = 0; i < count; i++)
-    KR_EACH x[i] = V_MIN(V_SET(KR_EXP_HIGH), x[i]);
-    KR_EACH x[i] = V_MAX(V_SET(KR_EXP_LOW), x[i]);
+    if (held) {
+        KR_EACH x[i] = V_MIN(V_SET(KR_EXP_HIGH), x[i]);
+        KR_EACH x[i] = V_MAX(V_SET(KR_EXP_LOW), x[i]);
+    }
     KR_EACH shifted[i] = V_FMA(x[i], V_SET(KR_LOG2_E), V_SET(KR_ROUND));
-    KR_EACH p[i] = V_SUB(shifted[i], V_SET(KR_ROUND));
-    KR_EACH x[i] = V_FMA(p[i], V_SET(-KR_LN2_HIGH), x[i]);
-    KR_EACH x[i] = V_FMA(p[i], V_SET(-KR_LN2_LOW), x[i]);
+    KR_EACH n[i] = V_SUB(shifted[i], V_SET(KR_ROUND));
+    KR_EACH x[i] = V_FMA(n[i], V_SET(-KR_LN2_HIGH), x[i]);
+    KR_EACH x[i] = V_FMA(n[i], V_SET(-KR_LN2_LOW), x[i]);
     KR_EACH p[i] = V_FMA(V_SET(KR_EXP_6), x[i], V_SET(KR_EXP_5));
     KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_4));
     KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_3));
     KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(KR_EXP_2));
     KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(1.0f));
     KR_EACH p[i] = V_FMA(p[i], x[i], V_SET(1.0f));
-    KR_EACH x[i] = V_MUL(p[i], V_POWER(shifted[i]));
+    KR_EACH x[i] = V_TIMES_POWER(p[i], n[i], shifted[i]);
 #undef KR_EACH
 }
 
 KR_INLINE V KR_NAME(v_exp)(V x)
 {
-    KR_NAME(v_exp_all)(&x, 1);
+    KR_NAME(v_exp_all)(&x, 1, 1);
     return x;
 }
 
@@ -172,371 +174,7 @@ static KR_NOINLINE void KR_NAME(finish_part)(const kr_product *p, float *y, size
 #define W_LOAD(p)    V_BFLOAT(p)
 #include "kernels/template_product.h"
 
-/* ---- products with Q8_0 weights ----------------------------------------------------- */
-
-/* The outputs that a matrix ends with; a block product has one chain and no segments. */
-static KR_NOINLINE void KR_NAME(q8_store_part)(const kr_product *p, float *y, size_t output, V sum)
-{
-    size_t n = p->w->outputs > output ? p->w->outputs - output : 0;
-
-    if (n > 0)
-        V_STORE_N(y, p->bias ? V_ADD(sum, V_LOAD_N(p->bias + output, n)) : sum, n);
-}
-
-/* 'rows' rows by 'panels' panels, over all blocks. */
-KR_INLINE void KR_NAME(q8_tile)(const kr_product *p, const unsigned char *strip, size_t width,
-                                size_t output, size_t row, const size_t rows, const size_t panels)
-{
-    const size_t vectors = panels * KR_NAME(PER_PANEL);
-    const size_t blocks = p->w->inputs / KR_BLOCK, shift = output % KR_STRIP;
-    const kr_q8 *q = p->q + row * blocks;
-    V            total[KR_Q8_ROWS][KR_NAME(MOST)];
-
-    KR_UNROLL
-    for (size_t r = 0; r < rows; r++)
-        KR_UNROLL
-        for (size_t j = 0; j < vectors; j++)
-            total[r][j] = V_ZERO();
-    for (size_t b = 0; b < blocks; b++, strip += width * KR_Q8_RECORD) {
-        const unsigned char *weights = strip + 2 * width + 4 * shift;
-        I                    sum[KR_Q8_ROWS][KR_NAME(MOST)];
-
-        KR_UNROLL
-        for (size_t r = 0; r < rows; r++)
-            KR_UNROLL
-            for (size_t j = 0; j < vectors; j++)
-                sum[r][j] = Q_START(q[r * blocks + b].sum);
-        KR_UNROLL
-        for (size_t k = 0; k < KR_BLOCK / 4; k++)
-            KR_UNROLL
-            for (size_t j = 0; j < vectors; j++) {
-                I w = Q_WEIGHTS(weights + (k * width + j * KR_V) * 4);
-
-                KR_UNROLL
-                for (size_t r = 0; r < rows; r++)
-                    sum[r][j] = Q_DOT(sum[r][j], w, Q_INPUTS(q[r * blocks + b].q + 4 * k));
-            }
-        KR_UNROLL
-        for (size_t j = 0; j < vectors; j++) {
-            V scale = V_HALF(strip + 2 * (shift + j * KR_V));
-
-            KR_UNROLL
-            for (size_t r = 0; r < rows; r++)
-                total[r][j] = V_FMA(I_FLOAT(sum[r][j]), V_MUL(scale, V_SET(q[r * blocks + b].scale)),
-                                    total[r][j]);
-        }
-    }
-    KR_UNROLL
-    for (size_t r = 0; r < rows; r++)
-        KR_UNROLL
-        for (size_t j = 0; j < vectors; j++) {
-            size_t at = output + j * KR_V;
-            float *y = p->y + (row + r) * p->y_stride + at;
-
-            if (at + KR_V <= p->w->outputs)
-                V_STORE(y, p->bias ? V_ADD(total[r][j], V_LOAD(p->bias + at)) : total[r][j]);
-            else
-                KR_NAME(q8_store_part)(p, y, at, total[r][j]);
-        }
-}
-
-static void KR_NAME(product_q8_0)(const kr_product *p)
-{
-    for (size_t o = 0; o < p->w->outputs; o += KR_STRIP) {
-        const unsigned char *strip = kr_pack_q8_record(p->w, o, 0);
-        size_t               width = kr_pack_width(p->w, o), row = 0, at;
-
-        for (; row + KR_Q8_ROWS <= p->rows; row += KR_Q8_ROWS) {
-            for (at = 0; at + KR_Q8_PANELS * 16 <= width; at += KR_Q8_PANELS * 16)
-                KR_NAME(q8_tile)(p, strip, width, o + at, row, KR_Q8_ROWS, KR_Q8_PANELS);
-            for (; at < width; at += 16)
-                KR_NAME(q8_tile)(p, strip, width, o + at, row, KR_Q8_ROWS, 1);
-        }
-        for (; row < p->rows; row++) {
-            for (at = 0; at + KR_Q8_ONE_PANELS * 16 <= width; at += KR_Q8_ONE_PANELS * 16)
-                KR_NAME(q8_tile)(p, strip, width, o + at, row, 1, KR_Q8_ONE_PANELS);
-            for (; at < width; at += 16)
-                KR_NAME(q8_tile)(p, strip, width, o + at, row, 1, 1);
-        }
-    }
-}
-
-static void KR_NAME(quantize)(kr_q8 *q, const float *x, size_t x_stride, size_t rows, size_t inputs)
-{
-    for (size_t i = 0; i < rows * (inputs / KR_BLOCK); i++) {
-        const float *from = x + i / (inputs / KR_BLOCK) * x_stride + i % (inputs / KR_BLOCK) * KR_BLOCK;
-        int32_t      magnitudes[KR_V], whole[KR_BLOCK], most = 0;
-        I            top = I_ZERO();
-        float        max, inverse;
-
-        for (size_t k = 0; k < KR_BLOCK; k += KR_V)
-            top = I_MAX(top, I_MAGNITUDE(V_LOAD(from + k)));
-        I_STORE(magnitudes, top);
-        for (size_t k = 0; k < KR_V; k++)
-            most = magnitudes[k] > most ? magnitudes[k] : most;
-        max = kr_float_of((uint32_t)most);
-        q[i] = (kr_q8){ 0 };
-        if (most >= 0x7f800000)
-            q[i].scale = kr_float_of(0x7fc00000u);
-        if (most >= 0x7f800000 || max < KR_TINY)
-            continue;
-        inverse = 127.0f / max;
-        q[i].scale = max / 127.0f;
-        for (size_t k = 0; k < KR_BLOCK; k += KR_V)
-            I_STORE(whole + k, I_ROUND(V_MUL(V_LOAD(from + k), V_SET(inverse))));
-        for (size_t k = 0; k < KR_BLOCK; k++) {
-            q[i].q[k] = (int8_t)whole[k];
-            q[i].sum += whole[k];
-        }
-    }
-}
-
-/* ---- sequence kernels: KR_V channels at a time ---------------------------------------- */
-
-/* Row t of KR_V channels: the taps meet rows of the window and then of x. */
-KR_INLINE void KR_NAME(conv_channels)(const kr_conv *p, size_t t, size_t c, const size_t n)
-{
-    const float *w = p->w + c / 16 * p->taps * 16 + c % 16;
-    V            sum = p->bias ? KR_NAME(v_load)(p->bias + c, n) : V_ZERO();
-
-    for (size_t k = 0; k < p->taps; k++) {
-        size_t       at = t + k;
-        const float *x = at < p->taps - 1 ? p->window + at * p->window_stride
-                                          : p->x + (at - (p->taps - 1)) * p->x_stride;
-
-        sum = V_FMA(V_LOAD(w + 16 * k), KR_NAME(v_load)(x + c, n), sum);
-    }
-    KR_NAME(v_store)(p->y + t * p->y_stride + c, p->silu ? KR_NAME(v_silu)(sum) : sum, n);
-}
-
-static void KR_NAME(conv)(const kr_conv *p)
-{
-    for (size_t t = 0; t < p->rows; t++) {
-        size_t c = 0;
-
-        for (; c + KR_V <= p->channels; c += KR_V)
-            KR_NAME(conv_channels)(p, t, c, KR_V);
-        if (c < p->channels)
-            KR_NAME(conv_channels)(p, t, c, p->channels - c);
-    }
-}
-
-/*
- * 'count' states of KR_V channels, from state 'from' on, over all rows.  The states stay in
- * registers over time; y carries the sum over states from one such pass to the next.
- */
-KR_INLINE void KR_NAME(scan_states)(const kr_selective *p, size_t c, const size_t n, size_t from,
-                                    const size_t count)
-{
-    size_t       at = (c / 16 * p->states + from) * 16 + c % 16;
-    const float *a = p->a + at;
-    float       *memory = p->h + at;
-    V            h[KR_SCAN_STATES], tiny = V_SET(KR_TINY);
-
-    KR_UNROLL
-    for (size_t i = 0; i < count; i++)
-        h[i] = V_LOAD(memory + 16 * i);
-    for (size_t t = 0; t < p->rows; t++) {
-        const float *b = p->b + t * p->bc_stride + from, *read = p->c + t * p->bc_stride + from;
-        V dt = KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n);
-        V dtx = V_MUL(dt, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
-        V y = from ? KR_NAME(v_load)(p->y + t * p->y_stride + c, n) : V_ZERO();
-
-        KR_UNROLL
-        for (size_t i = 0; i < count; i += KR_EXP_VECTORS) {
-            const size_t group = count - i < KR_EXP_VECTORS ? count - i : KR_EXP_VECTORS;
-            V            decay[KR_EXP_VECTORS];
-
-            KR_UNROLL
-            for (size_t j = 0; j < group; j++)
-                decay[j] = V_MUL(dt, V_LOAD(a + 16 * (i + j)));
-            KR_NAME(v_exp_all)(decay, group);
-            KR_UNROLL
-            for (size_t j = 0; j < group; j++) {
-                V new = V_FMA(decay[j], h[i + j], V_MUL(dtx, V_SET(b[i + j])));
-
-                h[i + j] = V_FLUSH(new, tiny);
-                y = V_FMA(V_SET(read[i + j]), h[i + j], y);
-            }
-        }
-        KR_NAME(v_store)(p->y + t * p->y_stride + c, y, n);
-    }
-    KR_UNROLL
-    for (size_t i = 0; i < count; i++)
-        V_STORE(memory + 16 * i, h[i]);
-}
-
-KR_INLINE void KR_NAME(selective_channels)(const kr_selective *p, size_t c, const size_t n)
-{
-    V      d = KR_NAME(v_load)(p->d + c, n);
-    size_t from = 0;
-
-    for (; from + KR_SCAN_STATES <= p->states; from += KR_SCAN_STATES)
-        KR_NAME(scan_states)(p, c, n, from, KR_SCAN_STATES);
-    for (; from < p->states; from++)
-        KR_NAME(scan_states)(p, c, n, from, 1);
-    for (size_t t = 0; t < p->rows; t++) {
-        float *y = p->y + t * p->y_stride + c;
-        V      sum = KR_NAME(v_load)(y, n);
-
-        sum = V_FMA(d, KR_NAME(v_load)(p->x + t * p->x_stride + c, n), sum);
-        if (p->z)
-            sum = V_MUL(sum, KR_NAME(v_silu)(KR_NAME(v_load)(p->z + t * p->z_stride + c, n)));
-        KR_NAME(v_store)(y, sum, n);
-    }
-}
-
-/* A few rows at a time through all channels: what they touch stays in the cache. */
-static void KR_NAME(selective)(const kr_selective *p)
-{
-    for (size_t t = 0; t < p->rows; t += KR_SCAN_ROWS) {
-        kr_selective part = *p;
-        size_t       c = 0;
-
-        part.x += t * p->x_stride;
-        part.dt += t * p->dt_stride;
-        part.z = p->z ? p->z + t * p->z_stride : NULL;
-        part.b += t * p->bc_stride;
-        part.c += t * p->bc_stride;
-        part.y += t * p->y_stride;
-        part.rows = kr_min(p->rows - t, KR_SCAN_ROWS);
-        for (; c + KR_V <= p->channels; c += KR_V)
-            KR_NAME(selective_channels)(&part, c, KR_V);
-        if (c < p->channels)
-            KR_NAME(selective_channels)(&part, c, p->channels - c);
-    }
-}
-
-/* What scan_states does, without y; and the product of the decays, as its distance from 1. */
-KR_INLINE void KR_NAME(end_states)(const kr_selective *p, float *distance, float *end, size_t c, const size_t n,
-                                   size_t from, const size_t count)
-{
-    size_t       at = (c / 16 * p->states + from) * 16 + c % 16;
-    const float *a = p->a + at;
-    V            h[KR_SCAN_STATES], below[KR_SCAN_STATES], tiny = V_SET(KR_TINY);
-
-    distance += at;
-    end += at;
-    KR_UNROLL
-    for (size_t i = 0; i < count; i++) {
-        h[i] = V_LOAD(end + 16 * i);
-        below[i] = V_LOAD(distance + 16 * i);
-    }
-    for (size_t t = 0; t < p->rows; t++) {
-        const float *b = p->b + t * p->bc_stride + from;
-        V            dt = KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n);
-        V            dtx = V_MUL(dt, KR_NAME(v_load)(p->x + t * p->x_stride + c, n));
-
-        KR_UNROLL
-        for (size_t i = 0; i < count; i += KR_EXP_VECTORS) {
-            const size_t group = count - i < KR_EXP_VECTORS ? count - i : KR_EXP_VECTORS;
-            V            decay[KR_EXP_VECTORS];
-
-            KR_UNROLL
-            for (size_t j = 0; j < group; j++)
-                decay[j] = V_MUL(dt, V_LOAD(a + 16 * (i + j)));
-            KR_NAME(v_exp_all)(decay, group);
-            KR_UNROLL
-            for (size_t j = 0; j < group; j++) {
-                V new = V_FMA(decay[j], h[i + j], V_MUL(dtx, V_SET(b[i + j])));
-
-                h[i + j] = V_FLUSH(new, tiny);
-                below[i + j] = V_FMA(decay[j], below[i + j], V_SUB(decay[j], V_SET(1.0f)));
-            }
-        }
-    }
-    KR_UNROLL
-    for (size_t i = 0; i < count; i++) {
-        V_STORE(end + 16 * i, h[i]);
-        V_STORE(distance + 16 * i, below[i]);
-    }
-}
-
-KR_INLINE void KR_NAME(end_channels)(const kr_selective *p, float *distance, float *end, size_t c, const size_t n)
-{
-    size_t from = 0;
-
-    for (; from + KR_SCAN_STATES <= p->states; from += KR_SCAN_STATES)
-        KR_NAME(end_states)(p, distance, end, c, n, from, KR_SCAN_STATES);
-    for (; from < p->states; from++)
-        KR_NAME(end_states)(p, distance, end, c, n, from, 1);
-}
-
-KR_INLINE V KR_NAME(v_decay)(V p)
-{
-    return V_MAX(V_SET(KR_DECAY_LOW), V_MIN(V_SET(KR_MOST), p));
-}
-
-KR_INLINE V KR_NAME(v_nearer)(V near, V far)
-{
-    V kept = V_FLUSH(near, V_SET(0.5f));
-
-    return V_MAX(V_MIN(V_SET(0.5f), far), kept);
-}
-
-/* Distances from 1 become products; below 0.5 they are exp of the time that all rows take. */
-KR_INLINE void KR_NAME(decay_channels)(const kr_selective *p, float *decay, size_t c, const size_t n)
-{
-    size_t at = c / 16 * p->states * 16 + c % 16;
-    V      total = V_ZERO();
-
-    for (size_t from = 0; from < p->rows; from += KR_TIMES) {
-        size_t to = kr_min(p->rows, from + KR_TIMES);
-        V      sum = V_ZERO();
-
-        for (size_t t = from; t < to; t++)
-            sum = V_ADD(sum, KR_NAME(v_load)(p->dt + t * p->dt_stride + c, n));
-        total = V_ADD(total, sum);
-    }
-    for (size_t i = 0; i < p->states; i++, at += 16) {
-        V near = V_ADD(V_SET(1.0f), V_LOAD(decay + at)), far = KR_NAME(v_exp)(V_MUL(total, V_LOAD(p->a + at)));
-
-        V_STORE(decay + at, KR_NAME(v_decay)(KR_NAME(v_nearer)(near, far)));
-    }
-}
-
-/* A few rows at a time, as selective(). */
-static void KR_NAME(selective_summary)(const kr_selective *p, float *decay, float *end)
-{
-    size_t count = kr_pad16(p->channels) * p->states, c = 0;
-
-    for (size_t i = 0; i < count; i += KR_V) {
-        V_STORE(decay + i, V_ZERO());
-        V_STORE(end + i, V_ZERO());
-    }
-    for (size_t t = 0; t < p->rows; t += KR_SCAN_ROWS) {
-        kr_selective part = *p;
-
-        part.x += t * p->x_stride;
-        part.dt += t * p->dt_stride;
-        part.b += t * p->bc_stride;
-        part.rows = kr_min(p->rows - t, KR_SCAN_ROWS);
-        for (c = 0; c + KR_V <= p->channels; c += KR_V)
-            KR_NAME(end_channels)(&part, decay, end, c, KR_V);
-        if (c < p->channels)
-            KR_NAME(end_channels)(&part, decay, end, c, p->channels - c);
-    }
-    for (c = 0; c + KR_V <= p->channels; c += KR_V)
-        KR_NAME(decay_channels)(p, decay, c, KR_V);
-    if (c < p->channels)
-        KR_NAME(decay_channels)(p, decay, c, p->channels - c);
-}
-
-static void KR_NAME(combine)(float *decay, float *end, const float *before_decay, const float *before_end,
-                             size_t count)
-{
-    for (size_t i = 0; i < count; i += KR_V) {
-        size_t n = kr_min(KR_V, count - i);
-        V      left = KR_NAME(v_load)(decay + i, n);
-        V      sum = V_FMA(left, KR_NAME(v_load)(before_end + i, n), KR_NAME(v_load)(end + i, n));
-
-        KR_NAME(v_store)(end + i, V_FLUSH(sum, V_SET(KR_TINY)), n);
-        if (before_decay) {
-            left = V_MUL(KR_NAME(v_load)(before_decay + i, n), left);
-            KR_NAME(v_store)(decay + i, KR_NAME(v_decay)(left), n);
-        }
-    }
-}
+#include "kernels/template_block.h"
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
@@ -583,6 +221,7 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
     }
 }
 
+#include "kernels/template_selective.h"
 #include "kernels/template_diagonal.h"
 #include "kernels/template_rank.h"
 #include "kernels/template_heads.h"
@@ -594,7 +233,7 @@ static void KR_NAME(rms_norm)(float *y, const float *x, const float *w, float ep
 #undef KR_TABLE
 #define KR_TABLE(text) { \
     text, \
-    KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_q8_0), \
+    KR_NAME(product_f32), KR_NAME(product_f16), KR_NAME(product_bf16), KR_NAME(product_blocks), \
     KR_NAME(quantize), KR_NAME(conv), KR_NAME(selective), KR_NAME(selective_summary), KR_NAME(combine), \
     KR_NAME(pace), KR_NAME(heads), KR_NAME(fade), KR_NAME(chunk), KR_NAME(weigh), \
     KR_NAME(diagonal), KR_NAME(diagonal_combine), KR_NAME(turn), \

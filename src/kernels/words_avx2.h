@@ -31,6 +31,8 @@
 #define V_POWER(a) \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(a), 23), \
                                          _mm256_set1_epi32(0x3f800000)))
+/* p 2^n, where n is there as a number and in the low bits of 'shifted' */
+#define V_TIMES_POWER(p, n, shifted) V_MUL(p, V_POWER(shifted))
 /* a where |a| is not less than the bound (so for NaN too), else +0 */
 #define V_FLUSH(a, bound) _mm256_and_ps(a, _mm256_cmp_ps(V_ABS(a), bound, _CMP_NLT_UQ))
 /* Is there an x, neither +0 nor NaN, with |x| < bound?  LEAST gathers what BELOW looks at, from MOST on. */
@@ -51,18 +53,32 @@
 #define I_MAGNITUDE(a)    _mm256_castps_si256(V_ABS(a))
 #define I_MAX(a, b)       _mm256_max_epi32(a, b)
 #define I_ZERO()          _mm256_setzero_si256()
+#define I_SET(x)          _mm256_set1_epi32(x)
+#define I_LOAD(p)         _mm256_loadu_si256((const __m256i *)(p))
+#define I_AND(a, b)       _mm256_and_si256(a, b)
+#define I_OR(a, b)        _mm256_or_si256(a, b)
+/* of each 32 bits; n is a constant wherever it matters */
+#define I_LEFT(a, n)      ((__m256i)((__v8su)(a) << (n)))
+#define I_RIGHT(a, n)     ((__m256i)((__v8su)(a) >> (n)))
+/* KR_V bytes, unsigned or signed */
+#define I_OF_BYTES(p)     _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#define I_OF_SIGNED(p)    _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
 /* Products of stored weights (128 added) and activations, four to a sum. */
 #define Q_START(sum)      ((void)(sum), _mm256_setzero_si256())
 #define Q_WEIGHTS(p)      _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(p)), _mm256_set1_epi8(-128))
 #define Q_INPUTS(p)       _mm256_set1_epi32(avx2_load_int(p))
 #define Q_DOT(acc, w, x)  avx2_dot(acc, w, x)
+/* The same for unsigned codes below 64, two groups of four at once. */
+#define Q_DOT_CODES(acc, w, x, w2, x2) avx2_dot_codes(acc, w, x, w2, x2)
 
 /* Tiles of products that fit 16 registers: rows by panels of 16 outputs. */
 #define KR_TILE_ROWS      6
 #define KR_TILE_PANELS    1
-#define KR_Q8_ROWS        2
-#define KR_Q8_PANELS      1
-#define KR_Q8_ONE_PANELS  2
+#define KR_BLOCK_ROWS     2
+#define KR_BLOCK_PANELS   1
+#define KR_PARTS_ROWS     2
+#define KR_PARTS_PANELS   1
+#define KR_ONE_PANELS     2
 #define KR_SCAN_STATES    4
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
@@ -85,6 +101,14 @@ KR_INLINE int32_t avx2_load_int(const int8_t *p)
 
     memcpy(&i, p, sizeof i);
     return i;
+}
+
+/* Two pairs of products are at most 4 * 63 * 127 and fit 16 bits. */
+KR_INLINE __m256i avx2_dot_codes(__m256i acc, __m256i w, __m256i x, __m256i w2, __m256i x2)
+{
+    __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(w, x), _mm256_maddubs_epi16(w2, x2));
+
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
 /* |w| <= 128 and |x| <= 127: a pair of products is at most 32512 and does not saturate. */

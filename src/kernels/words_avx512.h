@@ -26,6 +26,7 @@
 #define V_POWER(a) \
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(a), 23), \
                                          _mm512_set1_epi32(0x3f800000)))
+#define V_TIMES_POWER(p, n, shifted) ((void)(shifted), _mm512_scalef_ps(p, n))
 #define V_FLUSH(a, bound) \
     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(V_ABS(a), bound, _CMP_NLT_UQ), a)
 #define V_MOST()          _mm512_set1_ps(__builtin_inff())
@@ -44,17 +45,28 @@
 #define I_MAGNITUDE(a)    _mm512_castps_si512(V_ABS(a))
 #define I_MAX(a, b)       _mm512_max_epi32(a, b)
 #define I_ZERO()          _mm512_setzero_si512()
+#define I_SET(x)          _mm512_set1_epi32(x)
+#define I_LOAD(p)         _mm512_loadu_si512(p)
+#define I_AND(a, b)       _mm512_and_si512(a, b)
+#define I_OR(a, b)        _mm512_or_si512(a, b)
+#define I_LEFT(a, n)      ((__m512i)((__v16su)(a) << (n)))
+#define I_RIGHT(a, n)     ((__m512i)((__v16su)(a) >> (n)))
+#define I_OF_BYTES(p)     _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#define I_OF_SIGNED(p)    _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p)))
 /* Stored weights are unsigned, so the sum starts at what the added 128 will bring too much. */
 #define Q_START(sum)      _mm512_set1_epi32(-128 * (sum))
 #define Q_WEIGHTS(p)      _mm512_loadu_si512(p)
 #define Q_INPUTS(p)       _mm512_set1_epi32(avx512_load_int(p))
 #define Q_DOT(acc, w, x)  _mm512_dpbusd_epi32(acc, w, x)
+#define Q_DOT_CODES(acc, w, x, w2, x2) Q_DOT(Q_DOT(acc, w, x), w2, x2)
 
 #define KR_TILE_ROWS      6
 #define KR_TILE_PANELS    4
-#define KR_Q8_ROWS        3
-#define KR_Q8_PANELS      4
-#define KR_Q8_ONE_PANELS  4
+#define KR_BLOCK_ROWS     4
+#define KR_BLOCK_PANELS   2
+#define KR_PARTS_ROWS     4
+#define KR_PARTS_PANELS   2
+#define KR_ONE_PANELS     4
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32

@@ -28,6 +28,7 @@
 #define V_POWER(a) \
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23), \
                                     vdupq_n_s32(0x3f800000)))
+#define V_TIMES_POWER(p, n, shifted) V_MUL(p, V_POWER(shifted))
 #define V_FLUSH(a, bound) KR_NAME(flushed)(a, bound)
 #define V_MOST()          vdupq_n_f32(__builtin_inff())
 #define V_LEAST(least, a) vminnmq_f32(vabsq_f32(a), least)
@@ -39,21 +40,32 @@
 #define I                 int32x4_t
 #define I_FLOAT(a)        vcvtq_f32_s32(a)
 #define I_ROUND(a)        vcvtnq_s32_f32(a)
-#define I_STORE(p, a)     vst1q_s32(p, a)
+#define I_STORE(p, a)     vst1q_s32((int32_t *)(void *)(p), a)
 #define I_MAGNITUDE(a)    vreinterpretq_s32_f32(vabsq_f32(a))
 #define I_MAX(a, b)       vmaxq_s32(a, b)
 #define I_ZERO()          vdupq_n_s32(0)
+#define I_SET(x)          vdupq_n_s32(x)
+#define I_LOAD(p)         vreinterpretq_s32_u8(vld1q_u8(p))
+#define I_AND(a, b)       vandq_s32(a, b)
+#define I_OR(a, b)        vorrq_s32(a, b)
+#define I_LEFT(a, n)      vreinterpretq_s32_u32(vreinterpretq_u32_s32(a) << (uint32_t)(n))
+#define I_RIGHT(a, n)     vreinterpretq_s32_u32(vreinterpretq_u32_s32(a) >> (uint32_t)(n))
+#define I_OF_BYTES(p)     KR_NAME(of_bytes)(p)
+#define I_OF_SIGNED(p)    KR_NAME(of_signed)(p)
 #define Q_START(sum)      ((void)(sum), vdupq_n_s32(0))
 #define Q_WEIGHTS(p)      vreinterpretq_s32_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80)))
 #define Q_INPUTS(p)       KR_NAME(load_inputs)(p)
 #define Q_DOT(acc, w, x)  KR_NAME(dot)(acc, w, x)
+#define Q_DOT_CODES(acc, w, x, w2, x2) KR_NAME(dot_codes)(acc, w, x, w2, x2)
 
 /* 32 registers: six rows by a panel of four vectors, or one row by four panels. */
 #define KR_TILE_ROWS      6
 #define KR_TILE_PANELS    1
-#define KR_Q8_ROWS        4
-#define KR_Q8_PANELS      1
-#define KR_Q8_ONE_PANELS  2
+#define KR_BLOCK_ROWS     2
+#define KR_BLOCK_PANELS   1
+#define KR_PARTS_ROWS     2
+#define KR_PARTS_PANELS   1
+#define KR_ONE_PANELS     2
 #define KR_SCAN_STATES    8
 #define KR_EXP_VECTORS    4
 #define KR_SCAN_ROWS      32
@@ -125,4 +137,35 @@ KR_INLINE int32x4_t KR_NAME(dot)(int32x4_t acc, int32x4_t w, int32x4_t x)
 #else
     return vpadalq_s16(acc, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
 #endif
+}
+
+/* Codes below 64: four products are at most 4 * 63 * 127 and fit 16 bits. */
+KR_INLINE int32x4_t KR_NAME(dot_codes)(int32x4_t acc, int32x4_t w, int32x4_t x, int32x4_t w2, int32x4_t x2)
+{
+#if defined(KR_NEON_DOT)
+    return KR_NAME(dot)(KR_NAME(dot)(acc, w, x), w2, x2);
+#else
+    int8x16_t a = vreinterpretq_s8_s32(w), b = vreinterpretq_s8_s32(x);
+    int8x16_t a2 = vreinterpretq_s8_s32(w2), b2 = vreinterpretq_s8_s32(x2);
+    int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vget_low_s8(a2), vget_low_s8(b2));
+    int16x8_t high = vmlal_high_s8(vmull_high_s8(a, b), a2, b2);
+
+    return vpadalq_s16(acc, vpaddq_s16(low, high));
+#endif
+}
+
+KR_INLINE int32x4_t KR_NAME(of_bytes)(const unsigned char *p)
+{
+    uint32_t four;
+
+    memcpy(&four, p, sizeof four);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+
+KR_INLINE int32x4_t KR_NAME(of_signed)(const unsigned char *p)
+{
+    uint32_t four;
+
+    memcpy(&four, p, sizeof four);
+    return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four))));
 }

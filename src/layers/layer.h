@@ -70,6 +70,7 @@ typedef struct kr_context {
     const kr_kernels *kernels;
     unsigned char    *memory;       /* what the lanes remember, lane by lane */
     size_t            lane_bytes;
+    const size_t     *awake;        /* [lanes of the rows]: which of those remembered they are; NULL: all, in order */
     size_t            cells;        /* of each lane, kept side by side, cell_bytes apart; 1 */
     size_t            cell_bytes;
     int               transient;    /* memory is cleared before a layer uses it */
@@ -312,10 +313,11 @@ void   kr_part_heads(kr_parts *parts, const char *name, size_t heads, size_t wid
 /* What a layer remembers of one lane. */
 KR_INLINE float *kr_layer_memory(const kr_layer *layer, const kr_context *context, size_t lane)
 {
-    size_t at = lane * context->lane_bytes;
+    size_t own = context->cells > 1 ? lane / context->cells : lane, at;
 
+    at = (context->awake ? context->awake[own] : own) * context->lane_bytes;
     if (context->cells > 1)
-        at = lane / context->cells * context->lane_bytes + lane % context->cells * context->cell_bytes;
+        at += lane % context->cells * context->cell_bytes;
     return (float *)(void *)(context->memory + at + layer->memory);
 }
 
@@ -376,13 +378,16 @@ void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, 
  * The same in pieces, for a layer that does more on the same cut: take, set bias, x, y and their
  * strides; make integers of x, if there are to be any; then the outputs.
  */
-kr_product kr_product_take(const kr_matrix *w, size_t rows, kr_carve *carve);
+void       kr_product_take(kr_product *p, const kr_matrix *w, size_t rows, kr_carve *carve);
 /* Integers of all of x. */
 void       kr_product_integers(const kr_context *context, const kr_product *p);
 /* Integers of columns from..to-1 of x, multiples of 32 or the end. */
 void       kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
 /* Outputs from..to-1, multiples of 64 or the end, of integers that are there. */
 void       kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to);
+/* The same, to another place: output 'from' of row 0 goes to *y. */
+void       kr_product_block(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to, float *y,
+                            size_t y_stride);
 /* All outputs, of integers that are there. */
 void       kr_product_all(const kr_context *context, const kr_product *p);
 /* As kr_tasks_for() counts it. */

@@ -98,43 +98,62 @@ static void mamba1_memory(const kr_layer *layer, kr_parts *parts)
     kr_part_add(parts, "ssm", KR_PART_CHANNELS, p->inner, p->states);
 }
 
-/* Rows between the projections, and what runs over them. */
+enum {
+    MAMBA1_STRIP = 64,          /* outputs of a product that belong together */
+    MAMBA1_BLOCK = 1 << 14,     /* numbers between a product and what takes them at once: 64 KiB, little of an L2 cache */
+    MAMBA1_LONG = 8             /* rows of a lane from which on blocks pay: with fewer its states weigh more than its rows */
+};
+
+/*
+ * Rows between the projections, and what runs over them.  What in_proj makes of x, and dt_proj of dt, is
+ * only ever a block of some channels, in each task's part of 'block'; y stands where z was.
+ */
 typedef struct mamba1_work {
     const kr_layer   *layer;
     const mamba1     *p;
     const kr_context *context;
     const kr_rows    *in;
-    const float *xz;            /* [rows][2 inner] */
-    float *projected, *made;    /* room for xz and y, or NULL: they are the layer's own rows */
-    float *x, *dt, *y;          /* [rows][inner] */
-    float *rbc;                 /* [rows][rank + 2 states] */
-    float *summaries;           /* of the scan's segments */
+    float       *gate;          /* [rows][inner]: z, then y; NULL: both are the layer's own rows */
+    const float *z;
+    float       *y;
+    size_t       z_stride;
+    float       *x;             /* [rows][inner] */
+    float       *block;         /* [rows][inner, padded to strips]; SCAN: dt of all channels */
+    float       *rbc;           /* [rows][rank + 2 states] */
+    float       *summaries;     /* of the scan's segments */
     kr_product in_proj, x_proj, dt_proj, out_proj;
     size_t rows, tasks;         /* tasks: that now run */
 } mamba1_work;
 
-static mamba1_work mamba1_take(const mamba1 *p, size_t rows, kr_carve *carve)
+static size_t mamba1_strips(size_t channels)
 {
-    mamba1_work w = { .p = p, .rows = rows };
+    return (channels + MAMBA1_STRIP - 1) / MAMBA1_STRIP;
+}
 
+/* Sets what takes scratch; written field by field, as all of this counts in a step of a small layer. */
+static void mamba1_take(mamba1_work *w, const mamba1 *p, size_t rows, kr_carve *carve)
+{
+    w->p = p;
+    w->rows = rows;
+    w->gate = NULL;
     if (!p->bare) {
-        w.projected = kr_carve_floats(carve, rows, 2 * p->inner);
-        w.made = kr_carve_floats(carve, rows, p->inner);
-        w.in_proj = kr_product_take(&p->in_proj, rows, carve);
-        w.out_proj = kr_product_take(&p->out_proj, rows, carve);
+        w->gate = kr_carve_floats(carve, rows, p->inner);
+        kr_product_take(&w->in_proj, &p->in_proj, rows, carve);
+        kr_product_take(&w->out_proj, &p->out_proj, rows, carve);
     }
-    w.x = kr_carve_floats(carve, rows, p->inner);
-    w.dt = kr_carve_floats(carve, rows, p->inner);
-    w.rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
-    w.summaries = kr_selective_take(rows, p->inner, p->states, carve);
-    w.x_proj = kr_product_take(&p->x_proj, rows, carve);
-    w.dt_proj = kr_product_take(&p->dt_proj, rows, carve);
-    return w;
+    w->x = kr_carve_floats(carve, rows, p->inner);
+    w->block = kr_carve_floats(carve, rows, mamba1_strips(p->inner) * MAMBA1_STRIP);
+    w->rbc = kr_carve_floats(carve, rows, p->rank + 2 * p->states);
+    w->summaries = kr_selective_take(rows, p->inner, p->states, carve);
+    kr_product_take(&w->x_proj, &p->x_proj, rows, carve);
+    kr_product_take(&w->dt_proj, &p->dt_proj, rows, carve);
 }
 
 static void mamba1_scratch(const kr_layer *layer, const kr_extent *most, kr_carve *carve)
 {
-    mamba1_take(layer->params, most->rows, carve);
+    mamba1_work w;
+
+    mamba1_take(&w, layer->params, most->rows, carve);
 }
 
 static void mamba1_product(kr_product *product, const float *bias, const float *x, size_t x_stride, float *y,
@@ -147,28 +166,34 @@ static void mamba1_product(kr_product *product, const float *bias, const float *
     product->y_stride = y_stride;
 }
 
-static mamba1_work mamba1_start(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
+static void mamba1_start(mamba1_work *w, const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
-    mamba1_work   w = mamba1_take(p, kr_rows_count(in), &context->scratch);
     size_t        wide = p->rank + 2 * p->states;
 
-    w.layer = layer;
-    w.context = context;
-    w.in = in;
-    w.xz = p->bare ? in->data : w.projected;
-    w.y = p->bare ? out->data : w.made;
-    mamba1_product(&w.in_proj, p->in_bias, in->data, in->width, w.projected, 2 * p->inner);
-    mamba1_product(&w.x_proj, NULL, w.x, p->inner, w.rbc, wide);
-    mamba1_product(&w.dt_proj, p->dt_bias, w.rbc, wide, w.dt, p->inner);
-    mamba1_product(&w.out_proj, p->out_bias, w.y, p->inner, out->data, out->width);
-    return w;
+    mamba1_take(w, p, kr_rows_count(in), &context->scratch);
+    w->layer = layer;
+    w->context = context;
+    w->in = in;
+    w->z = p->bare ? in->data + p->inner : w->gate;
+    w->y = p->bare ? out->data : w->gate;
+    w->z_stride = p->bare ? in->width : p->inner;
+    if (!p->bare) {
+        mamba1_product(&w->in_proj, p->in_bias, in->data, in->width, NULL, 0);
+        mamba1_product(&w->out_proj, p->out_bias, w->y, p->inner, out->data, out->width);
+    }
+    mamba1_product(&w->x_proj, NULL, w->x, p->inner, w->rbc, wide);
+    mamba1_product(&w->dt_proj, p->dt_bias, w->rbc, wide, NULL, 0);
 }
 
 /* ---- lane by lane, for the channels of a task ------------------------------------------------ */
 
-/* A multiple of 64 to another, or to the last. */
-typedef struct mamba1_cut { size_t from, to; } mamba1_cut;
+/* Channels from a multiple of 64 to another, or to the last, and numbers of theirs: x before the convolution, or dt. */
+typedef struct mamba1_cut {
+    size_t       from, to;
+    const float *data;          /* of channel 'from' in row 0 */
+    size_t       stride;
+} mamba1_cut;
 
 /* What one lane remembers. */
 typedef struct mamba1_state {
@@ -189,12 +214,12 @@ static void mamba1_convolve(const mamba1_work *w, mamba1_state state, mamba1_cut
 {
     const mamba1 *p = w->p;
     size_t        inner = p->inner, stride = kr_pad16(inner), c = cut.from, width = cut.to - cut.from;
-    const float  *x = w->xz + from * 2 * inner + c;
-    kr_conv       job = { p->conv + c * p->taps, p->conv_bias ? p->conv_bias + c : NULL, x, 2 * inner,
+    const float  *x = cut.data + from * cut.stride;
+    kr_conv       job = { p->conv + c * p->taps, p->conv_bias ? p->conv_bias + c : NULL, x, cut.stride,
                           state.window + c, stride, w->x + from * inner + c, inner, to - from, width, p->taps, 1 };
 
     w->context->kernels->conv(&job);
-    kr_window_push(state.window + c, p->taps - 1, stride, x, 2 * inner, to - from, width);
+    kr_window_push(state.window + c, p->taps - 1, stride, x, cut.stride, to - from, width);
 }
 
 /* A new episode begins: each pass clears what it is about to use. */
@@ -214,10 +239,10 @@ static void mamba1_scan(const mamba1_work *w, mamba1_state state, mamba1_cut cut
     const mamba1 *p = w->p;
     size_t        inner = p->inner, wide = p->rank + 2 * p->states, c = cut.from;
     const float  *bc = w->rbc + from * wide + p->rank;
-    kr_selective  job = { p->a + c * p->states, p->d + c, w->x + from * inner + c, w->dt + from * inner + c,
-                          w->xz + from * 2 * inner + inner + c, inner, inner, 2 * inner,
+    kr_selective  job = { p->a + c * p->states, p->d + c, w->x + from * inner + c, cut.data + from * cut.stride,
+                          w->z + from * w->z_stride + c, inner, cut.stride, w->z_stride,
                           bc, bc + p->states, wide, state.h + c * p->states, w->y + from * inner + c, inner,
-                          to - from, cut.to - c, p->states };
+                          to - from, cut.to - c, p->states, w->context->mode != KRAIT_SCAN };
 
     if (w->context->mode == KRAIT_SCAN)
         kr_selective_scan(w->context->kernels, &job, &w->context->tasks, w->summaries);
@@ -247,60 +272,93 @@ static void mamba1_lanes(const mamba1_work *w, mamba1_cut cut, mamba1_pass *pass
 
 /* ---- tasks, each of some strips of channels ----------------------------------------------------- */
 
-enum { MAMBA1_STRIP = 64 };             /* outputs of a product that belong together */
-
-static mamba1_cut mamba1_channels(const mamba1_work *w, size_t task)
+/* Channels of a block: all of the task's, or so few that a block of many rows stays in the cache. */
+static size_t mamba1_width(const mamba1_work *w)
 {
-    return (mamba1_cut){ kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task),
-                         kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task + 1) };
+    size_t strips = MAMBA1_BLOCK / MAMBA1_STRIP / w->rows;
+
+    if (w->rows < MAMBA1_LONG * w->in->lanes)
+        return w->p->inner;
+    return MAMBA1_STRIP * (strips ? strips : 1);
+}
+
+/* z of outputs from..to-1 of in_proj. */
+static void mamba1_gates(const mamba1_work *w, size_t from, size_t to)
+{
+    kr_product_block(w->context->kernels, &w->in_proj, from, to, w->gate + (from - w->p->inner), w->p->inner);
 }
 
 /*
- * x of the task's channels, as far as x_proj wants it; and its part of z, which nobody needs before all
- * tasks are done.  Where x ends within a strip, the strip's first z come with it.
+ * x of the cut's channels before the convolution, in the task's block.  Where x ends within a strip, the strip's
+ * first z come with it: up to output 'z'.
  */
+static void mamba1_raw(const mamba1_work *w, mamba1_cut *cut, float *block, size_t z)
+{
+    size_t inner = w->p->inner, width = cut->to - cut->from, end = cut->to < inner ? cut->to : z;
+
+    cut->stride = end - cut->from;
+    cut->data = block;
+    kr_product_block(w->context->kernels, &w->in_proj, cut->from, end, block, cut->stride);
+    for (size_t r = 0; r < w->rows && cut->stride > width; r++)
+        memcpy(w->gate + r * inner, block + r * cut->stride + width, (cut->stride - width) * sizeof *block);
+}
+
+/* x of the task's channels, as far as x_proj wants it; and its part of z, which nobody needs before all tasks are done. */
 static void mamba1_task_in(void *argument, size_t task)
 {
     const mamba1_work *w = argument;
-    const kr_kernels  *k = w->context->kernels;
-    size_t             inner = w->p->inner, end = 2 * inner;
-    size_t             z = kr_min((inner + MAMBA1_STRIP - 1) / MAMBA1_STRIP * MAMBA1_STRIP, end);
-    mamba1_cut         cut = mamba1_channels(w, task);
+    size_t             inner = w->p->inner, end = 2 * inner, z = kr_min(mamba1_strips(inner) * MAMBA1_STRIP, end);
+    size_t             from = kr_tasks_cut(inner, MAMBA1_STRIP, w->tasks, task), width = mamba1_width(w);
+    size_t             to = kr_tasks_cut(inner, MAMBA1_STRIP, w->tasks, task + 1);
 
-    if (!w->p->bare) {
-        kr_product_outputs(k, &w->in_proj, cut.from, cut.to < inner || cut.from == cut.to ? cut.to : z);
-        kr_product_outputs(k, &w->in_proj, z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task),
-                           z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task + 1));
+    for (size_t c = from; c < to; c += width) {
+        mamba1_cut cut = { c, kr_min(c + width, to), w->in->data + c, w->in->width };
+
+        if (!w->p->bare)
+            mamba1_raw(w, &cut, w->block + w->rows * from, z);
+        mamba1_lanes(w, cut, mamba1_convolve);
+        kr_product_columns(w->context->kernels, &w->x_proj, cut.from, cut.to);
     }
-    mamba1_lanes(w, cut, mamba1_convolve);
-    kr_product_columns(k, &w->x_proj, cut.from, cut.to);
+    if (!w->p->bare)
+        mamba1_gates(w, z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task),
+                     z + kr_tasks_cut(end - z, MAMBA1_STRIP, w->tasks, task + 1));
 }
 
-/* dt, y and what out_proj wants of it, of the task's channels; a scan in segments has tasks of its own. */
+/* dt, y and what out_proj wants of it, of the task's channels. */
 static void mamba1_task_scan(void *argument, size_t task)
 {
     const mamba1_work *w = argument;
     const kr_kernels  *k = w->context->kernels;
-    size_t             inner = w->p->inner;
-    mamba1_cut         cut = mamba1_channels(w, task);
+    size_t             from = kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task), width = mamba1_width(w);
+    size_t             to = kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task + 1);
+    float             *block = w->block + w->rows * from;
 
-    kr_product_outputs(k, &w->dt_proj, cut.from, cut.to);
-    if (cut.to - cut.from == inner)
-        k->activate(w->dt, w->rows * inner, KR_SOFTPLUS);
-    else
-        for (size_t r = 0; r < w->rows; r++)
-            k->activate(w->dt + r * inner + cut.from, cut.to - cut.from, KR_SOFTPLUS);
-    if (w->context->mode == KRAIT_SCAN)
-        return;
-    mamba1_lanes(w, cut, mamba1_scan);
-    if (!w->p->bare)
-        kr_product_columns(k, &w->out_proj, cut.from, cut.to);
+    for (size_t c = from; c < to; c += width) {
+        mamba1_cut cut = { c, kr_min(c + width, to), block, kr_min(c + width, to) - c };
+
+        kr_product_block(k, &w->dt_proj, cut.from, cut.to, block, cut.stride);
+        mamba1_lanes(w, cut, mamba1_scan);
+        if (!w->p->bare)
+            kr_product_columns(k, &w->out_proj, cut.from, cut.to);
+    }
+}
+
+/* dt alone, for a scan in segments, which has tasks of its own. */
+static void mamba1_task_times(void *argument, size_t task)
+{
+    const mamba1_work *w = argument;
+    size_t             from = kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task);
+    size_t             to = kr_tasks_cut(w->p->inner, MAMBA1_STRIP, w->tasks, task + 1);
+
+    kr_product_block(w->context->kernels, &w->dt_proj, from, to, w->block + from, w->p->inner);
+    for (size_t r = 0; r < w->rows; r++)
+        w->context->kernels->activate(w->block + r * w->p->inner + from, to - from, KR_SOFTPLUS);
 }
 
 /* The same for all channels, in segments. */
 static void mamba1_segments(const mamba1_work *w)
 {
-    mamba1_lanes(w, (mamba1_cut){ 0, w->p->inner }, mamba1_scan);
+    mamba1_lanes(w, (mamba1_cut){ 0, w->p->inner, w->block, w->p->inner }, mamba1_scan);
     if (!w->p->bare)
         kr_product_columns(w->context->kernels, &w->out_proj, 0, w->p->inner);
 }
@@ -338,11 +396,12 @@ static void mamba1_tasks(mamba1_work *w, krait_task_fn task, uint64_t work)
 static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows *in, kr_rows *out)
 {
     const mamba1 *p = layer->params;
-    mamba1_work   w = mamba1_start(layer, context, in, out);
-    uint64_t      numbers = (uint64_t)w.rows * p->inner;
+    uint64_t      numbers = (uint64_t)kr_rows_count(in) * p->inner;
+    mamba1_work   w;
 
-    if (w.rows == 0)
+    if (numbers == 0)
         return;
+    mamba1_start(&w, layer, context, in, out);
     if (!p->bare)
         kr_product_integers(context, &w.in_proj);
     mamba1_tasks(&w, mamba1_task_in, numbers * (p->taps + KR_WORK_NUMBER) +
@@ -351,8 +410,8 @@ static void mamba1_run(const kr_layer *layer, kr_context *context, const kr_rows
     if (p->normed)
         mamba1_normalise(&w);
     kr_product_integers(context, &w.dt_proj);
-    mamba1_tasks(&w, mamba1_task_scan, numbers * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER) +
-                                       kr_product_work(&p->dt_proj, w.rows));
+    mamba1_tasks(&w, context->mode == KRAIT_SCAN ? mamba1_task_times : mamba1_task_scan,
+                 numbers * (p->states * KR_WORK_STATE + 2 * KR_WORK_NUMBER) + kr_product_work(&p->dt_proj, w.rows));
     if (context->mode == KRAIT_SCAN)
         mamba1_segments(&w);
     if (!p->bare)

@@ -232,6 +232,7 @@ static void over_run_group(const kr_layer *layer, const kr_context *outer, const
     }
     context.memory = work.memory;
     context.lane_bytes = layer->along_bytes;
+    context.awake = NULL;
     context.cells = 1;
     context.transient = 1;
     context.step = from;
@@ -304,6 +305,7 @@ static void over_run_steps(const kr_layer *layer, const kr_context *outer, const
     if (layer->in.whole) {
         context.memory = work.memory;
         context.lane_bytes = layer->along_bytes;
+        context.awake = NULL;
     } else {
         context.memory += layer->memory;
         context.cells = in->cells;

@@ -12,16 +12,22 @@ enum { PRODUCT_ROWS = 4 };              /* rows of a task are a multiple of this
 
 /* ---- pieces ------------------------------------------------------------------------------------ */
 
+/* Do weights of this type meet activations that are integers? */
+static int product_of_integers(const kr_matrix *w)
+{
+    return kr_layout_of(w->type).inputs != 0;
+}
+
 static kr_q8 *product_take_integers(const kr_matrix *w, size_t rows, kr_carve *carve)
 {
-    if (w->type != KRAIT_Q8_0)
+    if (!product_of_integers(w))
         return NULL;
     return kr_carve_bytes(carve, rows * (w->inputs / KR_BLOCK), sizeof(kr_q8));
 }
 
-kr_product kr_product_take(const kr_matrix *w, size_t rows, kr_carve *carve)
+void kr_product_take(kr_product *p, const kr_matrix *w, size_t rows, kr_carve *carve)
 {
-    return (kr_product){ .w = w, .q = product_take_integers(w, rows, carve), .rows = rows };
+    *p = (kr_product){ .w = w, .q = product_take_integers(w, rows, carve), .rows = rows };
 }
 
 void kr_product_scratch(const kr_matrix *w, size_t rows, kr_carve *carve)
@@ -54,25 +60,32 @@ void kr_product_columns(const kr_kernels *kernels, const kr_product *p, size_t f
 {
     kr_q8 *q = (kr_q8 *)(uintptr_t)p->q;
 
-    if (p->w->type != KRAIT_Q8_0 || from == to)
+    if (!product_of_integers(p->w) || from == to)
         return;
     q += from / KR_BLOCK;
     for (size_t r = 0; r < p->rows; r++, q += p->w->inputs / KR_BLOCK)
         kernels->quantize(q, p->x + r * p->x_stride + from, 0, 1, to - from);
 }
 
-void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+void kr_product_block(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to, float *y,
+                      size_t y_stride)
 {
-    kr_product part = *p;
+    kr_product part = { p->w, p->bias, p->x, p->x_stride, p->q, y, y_stride, p->rows };
     kr_matrix  w;
 
     if (from == to)
         return;
-    w = kr_pack_part(p->w, from, to);
-    part.w = &w;
-    part.bias = p->bias ? p->bias + from : NULL;
-    part.y += from;
+    if (from > 0 || to < p->w->outputs) {
+        w = kr_pack_part(p->w, from, to);
+        part.w = &w;
+        part.bias = p->bias ? p->bias + from : NULL;
+    }
     kr_kernels_product(kernels, &part);
+}
+
+void kr_product_outputs(const kr_kernels *kernels, const kr_product *p, size_t from, size_t to)
+{
+    kr_product_block(kernels, p, from, to, p->y + from, p->y_stride);
 }
 
 /* ---- tasks -------------------------------------------------------------------------------------- */
@@ -85,7 +98,7 @@ typedef struct product_job {
 
 uint64_t kr_product_work(const kr_matrix *w, size_t rows)
 {
-    uint64_t bytes = w->type == KRAIT_F32 ? 4 : w->type == KRAIT_Q8_0 ? 1 : 2;
+    uint64_t bytes = w->type == KRAIT_F32 ? 4 : product_of_integers(w) ? 1 : 2;
 
     return (uint64_t)w->outputs * w->inputs * (rows + bytes * KR_WORK_BYTE);
 }
@@ -148,7 +161,7 @@ void kr_product_integers(const kr_context *context, const kr_product *p)
 {
     product_job job = { context->kernels, p, 1 };
 
-    if (p->w->type == KRAIT_Q8_0 && p->rows > 0)
+    if (product_of_integers(p->w) && p->rows > 0)
         kr_tasks_ranges(&context->tasks, product_task_integers, &job, p->rows, 1,
                         kr_tasks_for(&context->tasks, (uint64_t)p->rows * p->w->inputs * KR_WORK_NUMBER, p->rows));
 }
@@ -162,8 +175,9 @@ void kr_product_run(kr_context *context, const kr_matrix *w, const float *bias, 
                     size_t x_stride, float *y, size_t y_stride, size_t rows)
 {
     size_t     used = context->scratch.used;
-    kr_product p = kr_product_take(w, rows, &context->scratch);
+    kr_product p;
 
+    kr_product_take(&p, w, rows, &context->scratch);
     p.bias = bias;
     p.x = x;
     p.x_stride = x_stride;

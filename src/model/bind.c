@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "core/bits.h"
 #include "core/panels.h"
+#include "kernels/codes.h"
 #include "model/model.h"
 
 /* A source with its dimensions of 1 left out, and perhaps a part of it. */
@@ -101,6 +101,28 @@ static int bind_fits(const bind_view *given, const kr_bound *bound)
            memcmp(wanted.shape, given->shape, (size_t)wanted.dimensions * sizeof *wanted.shape) == 0;
 }
 
+/* Where the part begins.  Blocks are not cut, and a matrix has whole ones in every row. */
+static krait_status bind_data(kr_loading *loading, kr_bound *bound, const bind_view *view)
+{
+    const kr_source *source = bound->source;
+    kr_layout        t = kr_layout_of(bound->type);
+    const char      *wrong = NULL;
+
+    if (!t.inputs) {
+        bound->data = source->data + view->skip * (bound->type == KR_TYPE_F32 ? 4 : 2);
+        return KRAIT_OK;
+    }
+    if (view->skip % t.inputs != 0)
+        wrong = "that part begins within a block of";
+    else if (bound->want->form == KR_MATRIX && bound->want->shape[1] % t.inputs != 0)
+        wrong = "its rows are no whole blocks of";
+    if (wrong)
+        return kr_fail(loading->message, KRAIT_ERR_SHAPE, "%.64s: tensor %.100s: %s %s", bound->name,
+                       source->name, wrong, kr_type_name(bound->type));
+    bound->data = source->data + view->skip / t.inputs * t.file;
+    return KRAIT_OK;
+}
+
 static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_json *json)
 {
     const kr_source *source = bound->source;
@@ -134,13 +156,7 @@ static krait_status bind_shape(kr_loading *loading, kr_bound *bound, const kr_js
                        (unsigned long long)(want->dimensions > 1 ? want->shape[1] : 1),
                        want->dimensions == 3 && want->shape[2] == 2 ? " x 2" : "");
     }
-    if (bound->type == KR_TYPE_Q8_0 && view.skip % KR_BLOCK != 0)
-        return bind_wrong(loading, bound, source->name, "that part begins within a block of Q8_0");
-    if (bound->type == KR_TYPE_Q8_0)
-        bound->data = source->data + view.skip / KR_BLOCK * 34;
-    else
-        bound->data = source->data + view.skip * (bound->type == KR_TYPE_F32 ? 4 : 2);
-    return KRAIT_OK;
+    return bind_data(loading, bound, &view);
 }
 
 /* Which types a want can be made of. */
@@ -154,10 +170,10 @@ static krait_status bind_type(kr_loading *loading, kr_bound *bound, const kr_jso
     if (bound->panels)
         bound->type -= KR_TYPE_PANELS;
     if ((bound->type != KR_TYPE_F32 && bound->type != KR_TYPE_F16 && bound->type != KR_TYPE_BF16 &&
-         bound->type != KR_TYPE_Q8_0) || (!matrix && (bound->panels || bound->type == KR_TYPE_Q8_0)))
+         !kr_layout_of(bound->type).inputs) || (!matrix && bound->panels))
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED, "unsupported type %d (%s) for tensor %.100s",
                        (int)source->type, source->type_name, source->name);
-    if (json && (bound->panels || (bound->type == KR_TYPE_Q8_0 && kr_json_get(json, "transpose"))))
+    if (json && (bound->panels || (kr_layout_of(bound->type).inputs && kr_json_get(json, "transpose"))))
         return bind_wrong(loading, bound, source->name, "no part of a packed tensor can be taken");
     if (bound->panels && source->dimensions != 2)
         return kr_fail(loading->message, KRAIT_ERR_UNSUPPORTED,

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#include "core/bits.h"
 #include "core/panels.h"
 #include "core/real.h"
 #include "kernels/pack.h"
 #include "model/arch.h"
+#include "model/encode.h"
 
 /* One tensor to write. */
 typedef struct convert_item {
@@ -34,6 +34,9 @@ typedef struct convert_job {
     convert_item   *items;
     size_t          count;
     uint64_t        done, total;
+    size_t          unlike[2];      /* matrices of another type than was asked for: of blocks; F16 */
+    const char     *first[2];       /* one of them */
+    int32_t         instead;        /* those of blocks */
     float          *row;            /* the widest one */
     unsigned char  *strip, *packed; /* 64 rows, encoded; and the same in panels */
     size_t          strip_bytes;
@@ -43,7 +46,9 @@ typedef struct convert_job {
 
 static size_t convert_row_bytes(int32_t type, size_t width)
 {
-    return type == KR_TYPE_F32 ? 4 * width : type == KR_TYPE_Q8_0 ? width / KR_BLOCK * 34 : 2 * width;
+    kr_layout t = kr_layout_of(type);
+
+    return t.inputs ? width / t.inputs * t.file : (type == KR_TYPE_F32 ? 4 : 2) * width;
 }
 
 /* ---- what to write -------------------------------------------------------------------------------- */
@@ -53,13 +58,46 @@ static int convert_foreign(const convert_job *job)
     return job->loading.model->arch && job->loading.model->arch->gguf_name;
 }
 
-/* Large matrices get the type that was asked for; rows that are no blocks get F16. */
-static void convert_choose(const convert_job *job, convert_item *item, int matrix)
+int kr_convert_type(int32_t type)
 {
-    item->type = matrix ? job->options->type : KR_TYPE_F32;
-    if (item->type == KR_TYPE_Q8_0 && item->width % KR_BLOCK != 0)
-        item->type = KR_TYPE_F16;
+    return type == KR_TYPE_F32 || type == KR_TYPE_F16 || type == KR_TYPE_BF16 || kr_encode_limit(type) > 0;
+}
+
+/* Rows that are no blocks of 256 get the blocks of 32 with one bit more a number, those that are none of 32 F16. */
+static int32_t convert_fitting(int32_t type, size_t width)
+{
+    if (kr_layout_of(type).inputs == 256 && width % 256 != 0)
+        type = type == KR_TYPE_Q4_K ? KR_TYPE_Q5_0 : type == KR_TYPE_Q5_K ? KR_TYPE_Q5_1 : KR_TYPE_Q8_0;
+    return kr_layout_of(type).inputs && width % kr_layout_of(type).inputs != 0 ? KR_TYPE_F16 : type;
+}
+
+/* Large matrices get the type that was asked for, or what fits their rows. */
+static void convert_choose(convert_job *job, convert_item *item, int matrix)
+{
+    int half;
+
+    item->type = matrix ? convert_fitting(job->options->type, item->width) : KR_TYPE_F32;
     item->panels = matrix && job->options->layout == KRAIT_LAYOUT_PANELS;
+    if (!matrix || item->type == job->options->type)
+        return;
+    half = item->type == KR_TYPE_F16;
+    job->instead = half ? job->instead : item->type;
+    if (job->unlike[half]++ == 0)
+        job->first[half] = item->name;
+}
+
+static void convert_warn(convert_job *job)
+{
+    for (int half = 0; half < 2; half++) {
+        krait_message line;
+
+        if (!job->options->warn || !job->unlike[half])
+            continue;
+        kr_fail(&line, KRAIT_OK, "%zu of the matrices, %.100s first, will be %s: rows that are no blocks of %s",
+                job->unlike[half], job->first[half], kr_type_name(half ? KR_TYPE_F16 : job->instead),
+                kr_type_name(job->options->type));
+        job->options->warn(job->options->warn_user, line.text);
+    }
 }
 
 /* Under GGUF's names every weight is written in the shape that its layer wants. */
@@ -142,6 +180,7 @@ static krait_status convert_list(convert_job *job)
         job->total += item->bytes;
         job->count++;
     }
+    convert_warn(job);
     return KRAIT_OK;
 }
 
@@ -160,53 +199,34 @@ static void convert_read(const convert_job *job, const convert_item *item, size_
         kr_pack_read_row(&w, r, row);
         return;
     }
+    if (own || !bound->transpose)
+        kr_source_floats(bound->type, data, (uint64_t)r * item->width, item->width, row);
     for (size_t k = 0; k < item->width; k++) {
-        uint64_t i = !own && bound->transpose ? (uint64_t)k * item->rows + r : (uint64_t)r * item->width + k;
-        float    x = kr_source_float(bound->type, data, i);
-
-        row[k] = !own && bound->logarithm ? (float)-kr_exp(x) : x;
-    }
-}
-
-/* A block of 32: the scale is rounded to half first, so that the integers fit what is stored. */
-static void convert_block(const float *x, unsigned char *out)
-{
-    float    most = 0, scale;
-    uint16_t half;
-
-    for (size_t k = 0; k < KR_BLOCK; k++) {
-        float magnitude = x[k] < 0 ? -x[k] : x[k];
-
-        most = magnitude > most ? magnitude : most;
-    }
-    half = kr_half_of_float(most / 127.0f);
-    scale = kr_float_of_half(half);
-    kr_store_u16(out, half);
-    for (size_t k = 0; k < KR_BLOCK; k++) {
-        float q = scale > 0 ? x[k] / scale : 0.0f;
-
-        q = q > 127.0f ? 127.0f : q < -127.0f ? -127.0f : q;
-        out[2 + k] = (unsigned char)(int8_t)((q + KR_ROUND) - KR_ROUND);
+        if (!own && bound->transpose)
+            kr_source_floats(bound->type, data, (uint64_t)k * item->rows + r, 1, row + k);
+        if (!own && bound->logarithm)
+            row[k] = (float)-kr_exp(row[k]);
     }
 }
 
 static void convert_encode(int32_t type, const float *row, size_t width, unsigned char *out)
 {
-    for (size_t k = 0; k < width; k++)
+    kr_layout t = kr_layout_of(type);
+
+    for (size_t k = 0; t.inputs && k < width; k += t.inputs, out += t.file)
+        kr_encode_block(&t, row + k, out);
+    for (size_t k = 0; t.inputs == 0 && k < width; k++)
         switch (type) {
-        case KR_TYPE_F32:  kr_store_u32(out + 4 * k, kr_bits_of(row[k])); break;
-        case KR_TYPE_F16:  kr_store_u16(out + 2 * k, kr_half_of_float(row[k])); break;
-        case KR_TYPE_BF16: kr_store_u16(out + 2 * k, kr_bfloat_of_float(row[k])); break;
-        default:
-            if (k % KR_BLOCK == 0)
-                convert_block(row + k, out + k / KR_BLOCK * 34);
+        case KR_TYPE_F32: kr_store_u32(out + 4 * k, kr_bits_of(row[k])); break;
+        case KR_TYPE_F16: kr_store_u16(out + 2 * k, kr_half_of_float(row[k])); break;
+        default:          kr_store_u16(out + 2 * k, kr_bfloat_of_float(row[k])); break;
         }
 }
 
-/* NaN has no place in Q8_0, and infinity none in F16 or Q8_0 if the weight was finite. */
+/* NaN has no place in blocks, and infinity none in F16 or blocks if the weight was finite. */
 static krait_status convert_representable(convert_job *job, const convert_item *item, const float *row)
 {
-    float limit = item->type == KR_TYPE_F16 ? 65504.0f : item->type == KR_TYPE_Q8_0 ? 65504.0f * 127.0f : 0;
+    float limit = item->type == KR_TYPE_F16 ? 65504.0f : kr_encode_limit(item->type);
 
     for (size_t k = 0; limit > 0 && k < item->width; k++)
         if (!(row[k] <= limit && row[k] >= -limit))
@@ -215,20 +235,46 @@ static krait_status convert_representable(convert_job *job, const convert_item *
     return KRAIT_OK;
 }
 
+/* Row r of panels of blocks as a row of the same blocks. */
+static void convert_unpack(const kr_matrix *w, size_t r, unsigned char *out)
+{
+    kr_layout t = kr_layout_of(w->type);
+    kr_codes  codes[8];
+
+    for (size_t k = 0; k < w->inputs; k += t.inputs, out += t.file) {
+        for (size_t b = 0; b < t.inputs / KR_BLOCK; b++)
+            kr_codes_get(&t, kr_pack_record(&t, w, r, k), kr_pack_width(w, r), r % KR_STRIP, b, codes + b);
+        kr_encode_codes(&t, codes, out);
+    }
+}
+
+/* A row whose numbers are the source's own bits; 0: it is to be made. */
+static int convert_copy(const convert_job *job, const convert_item *item, size_t r, unsigned char *out)
+{
+    const kr_bound      *bound = item->bound;
+    const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
+    size_t               bytes = convert_row_bytes(item->type, item->width);
+    kr_matrix            w = { data, item->rows, item->width, item->type };
+
+    if (bound->type != item->type || bound->transpose || bound->logarithm)
+        return 0;
+    if (!bound->panels)
+        memcpy(out, data + r * bytes, bytes);
+    else if (kr_layout_of(item->type).inputs)
+        convert_unpack(&w, r, out);
+    else
+        return 0;
+    return 1;
+}
+
 static krait_status convert_strip(convert_job *job, const convert_item *item, size_t from, size_t rows)
 {
     size_t bytes = convert_row_bytes(item->type, item->width);
     krait_status status = KRAIT_OK;
 
     for (size_t r = 0; r < rows && status == KRAIT_OK; r++) {
-        const kr_bound *bound = item->bound;
-
-        if (bound->type == item->type && !bound->panels && !bound->transpose && !bound->logarithm) {
-            const unsigned char *data = convert_foreign(job) ? bound->data : bound->source->data;
-
-            memcpy(job->strip + r * bytes, data + (from + r) * bytes, bytes);
+        if (convert_copy(job, item, from + r, job->strip + r * bytes))
             continue;
-        }
         convert_read(job, item, from + r, job->row);
         status = convert_representable(job, item, job->row);
         if (status == KRAIT_OK)
@@ -293,17 +339,33 @@ static void convert_vocabulary(convert_job *job)
         kr_gguf_text(&job->gguf, "krait.vocabulary", "bytes");
 }
 
+/* general.file_type, which is what other readers say of a file. */
+static uint32_t convert_file_type(int32_t type)
+{
+    switch (type) {
+    case KR_TYPE_F16:  return 1;
+    case KR_TYPE_BF16: return 32;
+    case KR_TYPE_Q4_0: return 2;
+    case KR_TYPE_Q4_1: return 3;
+    case KR_TYPE_Q5_0: return 8;
+    case KR_TYPE_Q5_1: return 9;
+    case KR_TYPE_Q8_0: return 7;
+    case KR_TYPE_Q4_K: return 14;       /* "small": all matrices alike */
+    case KR_TYPE_Q5_K: return 16;
+    case KR_TYPE_Q6_K: return 18;
+    default:           return 0;
+    }
+}
+
 static void convert_keys(convert_job *job)
 {
     const krait_model *model = job->loading.model;
-    int                foreign = convert_foreign(job), quantised = job->options->type == KRAIT_Q8_0;
-    uint32_t type = job->options->type == KRAIT_Q8_0 ? 7 : job->options->type == KRAIT_BF16 ? 32
-                  : job->options->type == KRAIT_F16 ? 1 : 0;
+    int                foreign = convert_foreign(job), quantised = kr_layout_of(job->options->type).inputs != 0;
 
     kr_gguf_start(&job->gguf, &job->out, &job->loading.arena,
                   job->options->layout == KRAIT_LAYOUT_PANELS ? KR_ALIGN : 32);
     kr_gguf_text(&job->gguf, "general.architecture", foreign ? model->arch->architecture : "krait");
-    kr_gguf_u32(&job->gguf, "general.file_type", type);
+    kr_gguf_u32(&job->gguf, "general.file_type", convert_file_type(job->options->type));
     if (quantised)
         kr_gguf_u32(&job->gguf, "general.quantization_version", 2);
     if (foreign) {

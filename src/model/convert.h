@@ -4,6 +4,9 @@
 
 #include "model/model.h"
 
+/* Can matrices be written as that type? */
+int kr_convert_type(int32_t type);
+
 /* Options are normalised and in range. */
 krait_status kr_convert(const char *from, const char *to, const krait_convert_options *options,
                         krait_message *message);

@@ -164,8 +164,8 @@ krait_status kr_bind(kr_loading *loading, kr_bound *bound, const kr_lookup *look
 krait_status kr_bind_shared(kr_loading *loading);
 /* Pack, convert, or use in place; sets the layers' pointers. */
 krait_status kr_prepare(kr_loading *loading);
-/* Number i of a float tensor's data. */
-float        kr_source_float(int32_t type, const unsigned char *data, uint64_t i);
+/* Numbers from..from+count-1 of a row-major tensor's data, exactly as floats. */
+void         kr_source_floats(int32_t type, const unsigned char *data, uint64_t from, size_t count, float *x);
 
 /* ---- plan.c ------------------------------------------------------------ */
 

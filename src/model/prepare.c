@@ -7,21 +7,39 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/pages.h"
 #include "core/panels.h"
 #include "core/real.h"
 #include "kernels/pack.h"
-#include "model/model.h"
+#include "model/fill.h"
 
-enum { PREPARE_STRIPS = 16 };           /* strips packed between two calls of progress() */
+enum { PREPARE_PIECE = 256 };           /* numbers made floats at a time */
 
-float kr_source_float(int32_t type, const unsigned char *data, uint64_t i)
+static float prepare_float(int32_t type, const unsigned char *data, uint64_t i)
 {
     switch (type) {
     case KR_TYPE_F32:  return kr_float_of(kr_load_u32(data + 4 * i));
     case KR_TYPE_F16:  return kr_float_of_half(kr_load_u16(data + 2 * i));
-    case KR_TYPE_BF16: return kr_float_of_bfloat(kr_load_u16(data + 2 * i));
-    default:           return (float)(int8_t)data[i / KR_BLOCK * 34 + 2 + i % KR_BLOCK] *
-                              kr_float_of_half(kr_load_u16(data + i / KR_BLOCK * 34));
+    default:           return kr_float_of_bfloat(kr_load_u16(data + 2 * i));
+    }
+}
+
+void kr_source_floats(int32_t type, const unsigned char *data, uint64_t from, size_t count, float *x)
+{
+    kr_layout t = kr_layout_of(type);
+    kr_codes  codes;
+    float     numbers[KR_BLOCK];
+    size_t    taken;
+
+    for (size_t k = 0; t.inputs == 0 && k < count; k++)
+        x[k] = prepare_float(type, data, from + k);
+    for (; t.inputs && count; from += taken, x += taken, count -= taken) {
+        size_t first = (size_t)(from % KR_BLOCK);
+
+        kr_codes_read(&t, data + from / t.inputs * t.file, (size_t)(from % t.inputs / KR_BLOCK), &codes);
+        kr_codes_floats(&t, &codes, numbers);
+        taken = kr_min(KR_BLOCK - first, count);
+        memcpy(x, numbers + first, taken * sizeof *x);
     }
 }
 
@@ -52,97 +70,61 @@ static krait_status prepare_bytes(kr_loading *loading, const kr_bound *bound, si
     return KRAIT_OK;
 }
 
-/* A transposed copy of a matrix of 2- or 4-byte numbers, in the loading's own memory. */
-static const unsigned char *prepare_transpose(kr_loading *loading, const kr_bound *bound)
+/* Where number i of the source goes. */
+static size_t prepare_place(const kr_bound *bound, size_t i, size_t rows, size_t columns)
 {
-    size_t size = bound->type == KR_TYPE_F32 ? 4 : 2;
-    size_t rows = (size_t)bound->want->shape[0], columns = (size_t)(bound->count / rows);
-    unsigned char *copy = kr_arena_take(&loading->arena, (size_t)bound->count, size);
+    size_t r = bound->transpose ? i % rows : i / columns, c = bound->transpose ? i / rows : i % columns;
 
-    for (size_t r = 0; copy && r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            memcpy(copy + (r * columns + c) * size, bound->data + (c * rows + r) * size, size);
-    return copy;
-}
-
-static krait_status prepare_tell(kr_loading *loading, uint64_t done)
-{
-    const krait_open_options *options = loading->options;
-
-    if (options->progress && options->progress(options->progress_user, done, loading->model->held_bytes))
-        return kr_fail(loading->message, KRAIT_ERR_CANCELLED, "opening was cancelled");
-    return KRAIT_OK;
-}
-
-static krait_status prepare_matrix(kr_loading *loading, const kr_bound *bound, unsigned char *to,
-                                   uint64_t done, size_t bytes)
-{
-    kr_matrix w = { to, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
-    size_t    step = PREPARE_STRIPS * KR_STRIP;
-    const unsigned char *from = bound->transpose ? prepare_transpose(loading, bound) : bound->data;
-
-    if (!from)
-        return kr_fail_memory(loading->message);
-    if (bound->panels) {
-        memcpy(to, from, bytes);
-        return KRAIT_OK;
-    }
-    for (size_t o = 0; o < w.outputs; o += step) {
-        krait_status status = prepare_tell(loading, done + (uint64_t)bytes / w.outputs * o);
-
-        if (status != KRAIT_OK)
-            return status;
-        kr_pack_rows(&w, to, from, o, kr_min(o + step, w.outputs));
-    }
-    return KRAIT_OK;
-}
-
-static float prepare_number(const kr_bound *bound, uint64_t row, uint64_t column, uint64_t rows,
-                            uint64_t columns)
-{
-    uint64_t i = bound->transpose ? column * rows + row : row * columns + column;
-    float    x = kr_source_float(bound->type, bound->data, i);
-
-    return bound->logarithm ? (float)-kr_exp(x) : x;
+    return bound->want->form == KR_CHANNELS ? (r / KR_LANES * columns + c) * KR_LANES + r % KR_LANES
+                                            : r * columns + c;
 }
 
 static void prepare_floats(const kr_bound *bound, float *to)
 {
-    const kr_want *want = bound->want;
-    size_t rows = (size_t)want->shape[0], columns = (size_t)(bound->count / want->shape[0]);
+    size_t rows = (size_t)bound->want->shape[0], columns = (size_t)(bound->count / rows), taken;
+    float  numbers[PREPARE_PIECE];
 
-    if (want->form == KR_CHANNELS)
+    if (bound->want->form == KR_CHANNELS)
         memset(to, 0, kr_pad16(rows) * columns * sizeof *to);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++) {
-            size_t at = want->form == KR_CHANNELS
-                            ? (r / KR_LANES * columns + c) * KR_LANES + r % KR_LANES
-                            : r * columns + c;
-
-            to[at] = prepare_number(bound, r, c, rows, columns);
-        }
+    for (size_t i = 0; i < (size_t)bound->count; i += taken) {
+        taken = kr_min(PREPARE_PIECE, (size_t)bound->count - i);
+        kr_source_floats(bound->type, bound->data, i, taken, numbers);
+        for (size_t k = 0; k < taken; k++)
+            to[prepare_place(bound, i + k, rows, columns)] =
+                bound->logarithm ? (float)-kr_exp(numbers[k]) : numbers[k];
+    }
 }
 
-/* KRAIT_OPEN_CHECK: every number of the source, panels' scales included. */
+static int prepare_finite(const float *x, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if ((kr_bits_of(x[k]) & 0x7f800000u) == 0x7f800000u)
+            return 0;
+    return 1;
+}
+
+/* KRAIT_OPEN_CHECK: every number of the source; scales without a finite value make none that is finite. */
 static krait_status prepare_check(kr_loading *loading, const kr_bound *bound)
 {
     kr_matrix w = { bound->prepared, (size_t)bound->want->shape[0], (size_t)bound->want->shape[1], bound->type };
+    float     numbers[PREPARE_PIECE], *row;
     int       finite = 1;
+    size_t    taken;
 
-    if (!bound->panels) {
-        for (uint64_t i = 0; i < bound->count && finite; i++)
-            finite = (kr_bits_of(kr_source_float(bound->type, bound->data, i)) & 0x7f800000u) != 0x7f800000u;
+    if (bound->panels) {
+        row = kr_arena_take(&loading->arena, w.inputs, sizeof *row);
+        if (!row)
+            return kr_fail_memory(loading->message);
+        for (size_t o = 0; o < w.outputs && finite; o++) {
+            kr_pack_read_row(&w, o, row);
+            finite = prepare_finite(row, w.inputs);
+        }
     } else {
-        for (size_t o = 0; o < w.outputs && finite; o++)
-            for (size_t k = 0; k < w.inputs && finite; k++) {
-                float x = bound->type == KR_TYPE_Q8_0
-                              ? kr_float_of_half(kr_pack_q8_scale(&w, kr_pack_q8_record(&w, o, k / KR_BLOCK), o))
-                          : bound->type == KR_TYPE_F32
-                              ? kr_pack_f32(w.data, kr_pack_index(&w, o, k))
-                              : kr_source_float(bound->type, w.data, kr_pack_index(&w, o, k));
-
-                finite = (kr_bits_of(x) & 0x7f800000u) != 0x7f800000u;
-            }
+        for (uint64_t i = 0; i < bound->count && finite; i += taken) {
+            taken = bound->count - i < PREPARE_PIECE ? (size_t)(bound->count - i) : PREPARE_PIECE;
+            kr_source_floats(bound->type, bound->data, i, taken, numbers);
+            finite = prepare_finite(numbers, taken);
+        }
     }
     if (!finite)
         return kr_fail(loading->message, KRAIT_ERR_FORMAT, "tensor %.100s holds NaN or infinity",
@@ -207,32 +189,42 @@ static krait_status prepare_measure(kr_loading *loading, kr_carve *carve, int pl
     return carve->broken ? kr_fail_memory(loading->message) : KRAIT_OK;
 }
 
+/* Floats are looked at before their bytes may be given back, panels where they are used. */
+static krait_status prepare_one(kr_filling *filling, const kr_bound *bound)
+{
+    kr_loading  *loading = filling->loading;
+    int          check = (loading->options->flags & KRAIT_OPEN_CHECK) != 0;
+    size_t       bytes = 0;
+    krait_status status = prepare_bytes(loading, bound, &bytes);
+
+    if (status == KRAIT_OK && check && !bound->panels)
+        status = prepare_check(loading, bound);
+    if (status != KRAIT_OK || (status = kr_fill_tell(filling, 0)) != KRAIT_OK)
+        return status;
+    if (bound->prepared == bound->data)
+        status = kr_fill_in_place(filling, bound, bytes);
+    else if (bound->want->form == KR_MATRIX)
+        status = kr_fill_matrix(filling, bound, bytes);
+    else if (!kr_fill_floats(bound))
+        prepare_floats(bound, (float *)(uintptr_t)bound->prepared);
+    if (status == KRAIT_OK && check && bound->panels)
+        status = prepare_check(loading, bound);
+    filling->done += bytes;
+    return status;
+}
+
 static krait_status prepare_fill(kr_loading *loading)
 {
     krait_model *model = loading->model;
-    uint64_t     done = 0;
-    krait_status status = KRAIT_OK;
+    kr_filling   filling;
+    krait_status status = kr_fill_begin(&filling, loading);
 
-    for (size_t i = 0; i < model->n_bound && status == KRAIT_OK; i++) {
-        kr_bound *bound = &model->bound[i];
-        size_t    bytes = 0;
-
-        if (bound->same) {
-            bound->prepared = bound->same->prepared;
-            continue;
-        }
-        if ((status = prepare_tell(loading, done)) != KRAIT_OK ||
-            (status = prepare_bytes(loading, bound, &bytes)) != KRAIT_OK)
-            break;
-        if (bound->prepared != bound->data && bound->want->form == KR_MATRIX)
-            status = prepare_matrix(loading, bound, (unsigned char *)(uintptr_t)bound->prepared, done, bytes);
-        else if (bound->want->form != KR_MATRIX)
-            prepare_floats(bound, (float *)(uintptr_t)bound->prepared);
-        if (status == KRAIT_OK && (loading->options->flags & KRAIT_OPEN_CHECK))
-            status = prepare_check(loading, bound);
-        done += bytes;
-    }
-    return status == KRAIT_OK ? prepare_tell(loading, done) : status;
+    for (size_t i = 0; i < model->n_bound; i++)
+        if (model->bound[i].same)
+            model->bound[i].prepared = model->bound[i].same->prepared;
+    for (size_t i = 0; i < filling.count && status == KRAIT_OK; i++)
+        status = prepare_one(&filling, kr_fill_next(&filling, i));
+    return status == KRAIT_OK ? kr_fill_end(&filling) : status;
 }
 
 /* What layers make of their weights; over no memory only its size. */
@@ -259,6 +251,8 @@ krait_status kr_prepare(kr_loading *loading)
         model->weights = kr_memory_take(&model->memory, carve.peak, KR_ALIGN);
         if (!model->weights)
             return kr_fail_memory(loading->message);
+        if (kr_memory_is_own(&model->memory))
+            kr_pages_fill(model->weights, carve.peak);
         model->weights_bytes = carve.used;
     }
     carve = (kr_carve){ .base = model->weights };

@@ -70,25 +70,29 @@ static kr_rows run_rows(run_call *call, size_t step, size_t n)
     const krait_input *input = call->input;
     const krait_model *model = call->model;
     kr_rows            rows = { 0 };
-    size_t             at = 0;
+    size_t             at = 0, awake = 0;
 
     rows.cells = model->grid[0] * model->grid[1];
     rows.width = model->in_width / rows.cells;
-    rows.lanes = call->state->lanes;
     rows.first = call->pass.first;
     rows.data = call->pass.input ? call->pass.input
               : input->features ? (float *)(uintptr_t)(input->features + step * model->in_width) : NULL;
-    for (size_t lane = 0; lane < rows.lanes; lane++) {
+    for (size_t lane = 0; lane < call->state->lanes; lane++) {
         size_t end = kr_min(kr_run_length(input, lane), step + n);
 
-        call->pass.first[lane] = at;
+        if (end <= step && !model->whole)
+            continue;                       /* it sleeps, and no layer hears of it */
+        call->pass.awake[awake] = lane;
+        call->pass.first[awake++] = at;
         for (size_t s = step; s < end; s++)
             if (!kr_run_held(model, input, lane * input->steps + s))
                 run_take(call, &rows, lane, s, at++);
             else if (call->output->held)
                 call->output->held[lane * input->steps + s] = 1;
     }
-    call->pass.first[rows.lanes] = at;
+    call->pass.first[awake] = at;
+    rows.lanes = awake;
+    call->context.awake = awake < call->state->lanes ? call->pass.awake : NULL;
     rows.tokens = input->tokens ? call->pass.tokens : NULL;
     rows.dt = input->dt ? call->pass.dt : NULL;
     rows.reset = input->reset ? call->pass.reset : NULL;
@@ -126,11 +130,11 @@ static size_t run_select(run_call *call, const kr_rows *rows)
     int                all = call->output->which == KRAIT_ROWS_ALL;
     size_t             count = 0, step = rows->cells * rows->width;
 
-    for (size_t lane = 0; lane < rows->lanes; lane++) {
-        size_t last = all || rows->first[lane] == rows->first[lane + 1] ? 0
-                    : lane * input->steps + run_last(call, lane);
+    for (size_t i = 0; i < rows->lanes; i++) {
+        size_t lane = call->pass.awake[i];
+        size_t last = all || rows->first[i] == rows->first[i + 1] ? 0 : lane * input->steps + run_last(call, lane);
 
-        for (size_t r = rows->first[lane]; r < rows->first[lane + 1]; r++) {
+        for (size_t r = rows->first[i]; r < rows->first[i + 1]; r++) {
             if (!all && call->pass.source[r] != last)
                 continue;
             if (count != r)
@@ -205,7 +209,7 @@ static void run_slots(run_call *call)
         const kr_slot *slot = kr_run_slot(call->model, to->name);
         const kr_rows *kept = &call->pass.kept[slot - call->model->flows.slots];
 
-        for (size_t lane = 0; lane < call->state->lanes; lane++)
+        for (size_t lane = 0; lane < kept->lanes; lane++)
             for (size_t r = kept->first[lane]; r < kept->first[lane + 1]; r++) {
                 size_t at = call->model->whole ? lane * to->stride + r - kept->first[lane] : call->pass.source[r];
 
@@ -284,13 +288,12 @@ static void run_start(run_call *call)
     krait_state       *state = call->state;
     kr_context        *context = &call->context;
 
-    context->kernels = model->kernels;
+    *context = (kr_context){ .kernels = model->kernels, .cells = 1 };
     context->mode = run_mode(call->input);
     context->tasks = (kr_tasks){ state->tasks, call->input->parallel, call->input->parallel_user, model->task_work };
     context->scratch.base = (unsigned char *)state + state->scratch;
-    context->cells = 1;
     context->transient = model->whole;
-    call->pass = kr_state_pass(model, state, &context->scratch);
+    kr_state_pass(&call->pass, model, state, &context->scratch);
     context->memory = model->whole ? call->pass.memory : kr_state_lane(model, state, 0);
     context->lane_bytes = model->whole ? model->along_bytes : model->lane_bytes;
     context->kept = call->pass.kept;
@@ -338,9 +341,13 @@ static krait_status run_all(run_call *call, krait_message *message)
 krait_status kr_run(const krait_model *model, krait_state *state, const krait_input *input,
                     krait_output *output, krait_message *message)
 {
-    run_call     call = { .model = model, .state = state, .input = input, .output = output };
+    run_call     call;
     krait_status status;
 
+    call.model = model;
+    call.state = state;
+    call.input = input;
+    call.output = output;
     run_start(&call);
     status = kr_run_check(model, state, input, output, call.pass.marks, message);
     return status == KRAIT_OK ? run_all(&call, message) : status;

@@ -6,7 +6,7 @@
 #include "core/hash.h"
 
 /* The last byte is the layout's number: another library's blocks are not taken up. */
-#define STATE_MAGIC 0x6b72616974737401ull
+#define STATE_MAGIC 0x6b72616974737402ull
 
 enum { STATE_TILE = 64 };               /* rows of output held at once when lanes are scattered */
 
@@ -46,49 +46,51 @@ static kr_rows state_kept(const kr_slot *slot, const kr_extent *most, size_t ste
     return (kr_rows){ .data = room->data, .width = slot->width, .room = room };
 }
 
-kr_pass kr_state_pass(const krait_model *model, const krait_state *state, kr_carve *carve)
+void kr_state_pass(kr_pass *pass, const krait_model *model, const krait_state *state, kr_carve *carve)
 {
     const kr_layer *body = state_body(model);
     kr_extent       most = kr_state_extent(model, state), made = most;
     size_t          lanes = state->lanes, steps = lanes * state_steps(model, state);
     size_t          n_slots = model->flows.n_slots;
-    kr_pass         pass = { 0 };
 
     if (model->root->type->children == KR_CHAIN)
         for (size_t i = 0; i < model->tail; i++)
             kr_layer_extent(model->root->children[i], &made);
     else
         kr_layer_extent(model->root, &made);
-    pass.first = kr_carve_bytes(carve, lanes + 1, sizeof *pass.first);
-    pass.where = kr_carve_bytes(carve, made.rows, sizeof *pass.where);
-    pass.source = kr_carve_bytes(carve, steps, sizeof *pass.source);
-    pass.tokens = kr_carve_bytes(carve, steps, sizeof *pass.tokens);
-    pass.dt = kr_carve_floats(carve, steps, 1);
-    pass.reset = kr_carve_bytes(carve, steps, 1);
-    pass.body = kr_room_take(carve, kr_extent_sum(0, made.rows, body->out_width), &made, model->whole);
-    pass.memory = kr_carve_bytes(carve, model->whole ? lanes : 0, model->along_bytes);
-    pass.orders = kr_carve_bytes(carve, model->flows.n_inputs, sizeof *pass.orders);
+    pass->first = kr_carve_bytes(carve, lanes + 1, sizeof *pass->first);
+    pass->awake = kr_carve_bytes(carve, lanes, sizeof *pass->awake);
+    pass->where = kr_carve_bytes(carve, made.rows, sizeof *pass->where);
+    pass->source = kr_carve_bytes(carve, steps, sizeof *pass->source);
+    pass->tokens = kr_carve_bytes(carve, steps, sizeof *pass->tokens);
+    pass->dt = kr_carve_floats(carve, steps, 1);
+    pass->reset = kr_carve_bytes(carve, steps, 1);
+    pass->body = kr_room_take(carve, kr_extent_sum(0, made.rows, body->out_width), &made, model->whole);
+    pass->memory = kr_carve_bytes(carve, model->whole ? lanes : 0, model->along_bytes);
+    pass->orders = kr_carve_bytes(carve, model->flows.n_inputs, sizeof *pass->orders);
+    pass->marks = NULL;
+    pass->input = pass->tile = NULL;
+    pass->tile_rows = 0;
     if (model->flows.n_inputs)
-        pass.marks = kr_carve_bytes(carve, kr_state_most_order(model, state), 1);
-    pass.kept = kr_carve_bytes(carve, n_slots, sizeof *pass.kept);
-    pass.rooms = kr_carve_bytes(carve, n_slots, sizeof *pass.rooms);
+        pass->marks = kr_carve_bytes(carve, kr_state_most_order(model, state), 1);
+    pass->kept = kr_carve_bytes(carve, n_slots, sizeof *pass->kept);
+    pass->rooms = kr_carve_bytes(carve, n_slots, sizeof *pass->rooms);
     for (size_t i = 0; i < n_slots; i++) {
         kr_room room;
         kr_rows kept = state_kept(&model->flows.slots[i], &most, steps, &room, carve);
 
         if (!carve->base)
             continue;
-        pass.rooms[i] = room;
-        pass.kept[i] = kept;
-        pass.kept[i].room = &pass.rooms[i];
+        pass->rooms[i] = room;
+        pass->kept[i] = kept;
+        pass->kept[i].room = &pass->rooms[i];
     }
     if (lanes > 1 || model->whole)
-        pass.input = kr_carve_floats(carve, steps, model->in_width);
+        pass->input = kr_carve_floats(carve, steps, model->in_width);
     if (lanes > 1 && !model->whole) {
-        pass.tile_rows = kr_min(steps, STATE_TILE);
-        pass.tile = kr_carve_floats(carve, pass.tile_rows, model->out_width);
+        pass->tile_rows = kr_min(steps, STATE_TILE);
+        pass->tile = kr_carve_floats(carve, pass->tile_rows, model->out_width);
     }
-    return pass;
 }
 
 /* Numbers of the longest order that the caller can give for one sequence. */
@@ -109,8 +111,9 @@ static void state_scratch(const krait_model *model, const krait_state *header, k
 {
     const kr_layer *root = model->root;
     kr_extent       most = kr_state_extent(model, header), made = most;
+    kr_pass         pass;
 
-    kr_state_pass(model, header, carve);
+    kr_state_pass(&pass, model, header, carve);
     if (root->type->children == KR_CHAIN) {
         kr_chain_scratch(root, 0, model->tail, &most, carve);
         for (size_t i = 0; i < model->tail; i++)

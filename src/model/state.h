@@ -21,6 +21,7 @@ struct krait_state {
 /* Scratch of a run that is not a layer's. */
 typedef struct kr_pass {
     size_t  *first;                     /* [lanes + 1] */
+    size_t  *awake;                     /* [lanes]: those that have rows in this pass */
     size_t  *where;                     /* [rows]: row of the output */
     size_t  *source;                    /* [steps]: number among the caller's rows */
     int32_t *tokens;                    /* [steps] */
@@ -43,7 +44,7 @@ krait_status kr_state_layout(const krait_model *model, const krait_state_options
 /* The most that a pass takes. */
 kr_extent    kr_state_extent(const krait_model *model, const krait_state *state);
 size_t       kr_state_most_order(const krait_model *model, const krait_state *state);
-kr_pass      kr_state_pass(const krait_model *model, const krait_state *state, kr_carve *carve);
+void         kr_state_pass(kr_pass *pass, const krait_model *model, const krait_state *state, kr_carve *carve);
 /* KRAIT_OK if this is a state of this model. */
 krait_status kr_state_check(const krait_model *model, const krait_state *state);
 /* A new block: every lane at the beginning of an episode. */

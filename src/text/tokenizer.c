@@ -248,7 +248,7 @@ krait_status kr_tokenizer_open(krait_tokenizer **tokenizer, const char *path, co
 {
     kr_memory           memory;
     kr_arena            spare;
-    kr_file             file = { bytes, count, NULL, NULL };
+    kr_file             file = { .bytes = bytes, .count = count };
     krait_tokenizer    *t;
     kr_tokenizer_source source = { path ? path : "memory", NULL, &spare, message };
     krait_status        status = KRAIT_OK;

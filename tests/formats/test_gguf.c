@@ -636,7 +636,7 @@ TEST(gguf_offsets)
 TEST(gguf_tensor_types)
 {
     static const uint32_t unknown[] = { 4, 5, 31, 32, 33, 36, 37, 38, 42, 255, 0x7fffffff,
-                                        0x80000000, 0xffffffff, 1000002, 1000012, 1000028,
+                                        0x80000000, 0xffffffff, 1000009, 1000015, 1000028,
                                         2000000 };
     bytes   b;
     reading r;

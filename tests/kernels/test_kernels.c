@@ -180,7 +180,7 @@ static void check_quantize(const kr_kernels *k)
         kr_kernels_plain.quantize(b, x, 100, 3, 96);
         for (size_t i = 0; i < 9; i++) {
             CHECK_U64(kr_canonical_bits(a[i].scale), kr_canonical_bits(b[i].scale));
-            CHECK(a[i].sum == b[i].sum && memcmp(a[i].q, b[i].q, sizeof a[i].q) == 0);
+            CHECK(a[i].sum == b[i].sum && a[i].first == b[i].first && memcmp(a[i].q, b[i].q, sizeof a[i].q) == 0);
         }
         release(x);
     }
@@ -234,7 +234,7 @@ static void compare_selective(const kr_kernels *k, kr_random *random, size_t cha
     float *bc = floats(random, rows * 2 * states, 1), *h = floats(random, memory, 1);
     float *y = floats(random, count, 0), *expected = copy_of(y, count), *h2 = copy_of(h, memory);
     kr_selective p = { a, d, x, dt, gated ? z : NULL, stride, stride, stride, bc, bc + states,
-                       2 * states, h, y, stride, rows, channels, states };
+                       2 * states, h, y, stride, rows, channels, states, 0 };
 
     for (size_t i = 0; rows == 1 && i < stride; i++)
         dt[i] = 0;              /* what is flushed shows at its bound, where states stay as they are */

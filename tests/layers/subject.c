@@ -477,14 +477,33 @@ void subject_free(subject *s)
     free(s->features), free(s->tokens), free(s->dt), free(s->reset), free(s->expected);
 }
 
+/*
+ * Each is made once for all tests, since the oracle and its models take longer than most of them; a
+ * check gets it as it was made.  NULL: it cannot be made, which failed a check.
+ */
+static const subject *subject_kept(size_t i)
+{
+    static subject kept[sizeof subject_cases / sizeof *subject_cases];
+    static char    made[sizeof subject_cases / sizeof *subject_cases];
+
+    test_note("%.150s", subject_cases[i].text);
+    if (!made[i]) {
+        if (!subject_made(&kept[i], &subject_cases[i], i)) {
+            subject_free(&kept[i]);
+            return NULL;
+        }
+        made[i] = 1;
+    }
+    return &kept[i];
+}
+
 static void with_some(void (*check)(const subject *s), int causal, int whole)
 {
     for (size_t i = 0; i < subject_count; i++) {
-        subject s;
+        const subject *s = subject_kept(i);
 
-        if (subject_made(&s, &subject_cases[i], i) && (s.whole ? whole : causal))
-            check(&s);
-        subject_free(&s);
+        if (s && (s->whole ? whole : causal))
+            check(s);
         test_note("%s", "");
     }
 }
