@@ -19,8 +19,8 @@
 #   RUN=program              what runs the tests of another machine: with
 #                            CC=aarch64-linux-gnu-gcc RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 #
-#   CC=musl-gcc LDFLAGS=-static, CC=x86_64-w64-mingw32-gcc and CC="clang --target=wasm32-wasi"
-#   are other systems (docs/systems.md), CC=arm-none-eabi-gcc a machine without one (docs/embedded.md)
+#   CC=musl-gcc LDFLAGS=-static and CC="clang --target=wasm32-wasi" are other systems, and
+#   MINIMAL=1 CC=arm-none-eabi-gcc a machine without one: docs/embedded.md
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
