@@ -105,7 +105,7 @@ EXAMPLES := $(sort $(wildcard examples/*.c))
 # These put themselves in the place of POSIX, or need its threads.
 ifneq ($(WINDOWS)$(WASM),)
 PROGRAMS := $(filter %/no_threads.c,$(PROGRAMS))
-EXAMPLES := $(if $(WASM),$(filter-out %/threads.c,$(EXAMPLES)),$(EXAMPLES))
+EXAMPLES := $(if $(WASM),$(filter-out %/threads.c %/job_system.c %/robot_control.c,$(EXAMPLES)),$(EXAMPLES))
 endif
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))

@@ -54,10 +54,13 @@ _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "krait: double must be
 #define KR_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define KR_UNROLL KR_PRAGMA(clang loop unroll(full))
+#define KR_UNROLL_LATE
 #elif defined(__GNUC__)
 #define KR_UNROLL KR_PRAGMA(GCC unroll 16)
+#define KR_UNROLL_LATE KR_UNROLL
 #else
 #define KR_UNROLL
+#define KR_UNROLL_LATE
 #endif
 
 /* Everything is laid out in multiples of one vector of 16 floats, on every machine. */

@@ -136,11 +136,12 @@ KR_INLINE void KR_NAME(block_sums)(const kr_layout t, const KR_NAME(block_at) *a
         for (size_t j = 0; j < vectors; j++)
             sum[r][j] = t.low == 8 ? Q_START(of_x) : I_SET(-t.zero * of_x);
     }
-    KR_UNROLL
-    for (size_t g = begin; g < begin + groups; g += 2)
+    KR_UNROLL_LATE                      /* clang unrolls before it knows how many parts there are */
+    for (size_t pair = 0; pair < groups / 2; pair++)
         KR_UNROLL
         for (size_t j = 0; j < vectors; j++) {
-            I w[2];
+            const size_t g = begin + 2 * pair;
+            I            w[2];
 
             KR_UNROLL
             for (size_t i = 0; i < 2; i++)
