@@ -167,9 +167,12 @@ def target(args, name, what, threads):
     return ""
 
 
-def print_table(args, rows):
+def print_head():
     print("| file | what | threads | peer | krait | peer's | ratio | target | GB/s then |")
     print("|---|---|---|---|---|---|---|---|---|")
+
+
+def print_rows(args, rows):
     for name, what, threads, peer, ours, theirs, ratios, bandwidths in rows:
         form = "%.1f" if statistics.median(ours) >= 10 else "%.3f"
         print("| %s | %s | %d | %s | %s | %s | %s | %s | %s |" % (
@@ -210,6 +213,7 @@ def parse():
 def main():
     args = parse()
     krait, rows = Krait(args), []
+    print_head()
     with tempfile.TemporaryDirectory() as folder:
         for model in args.models:
             peers = [Llama(args)] if args.llama else []
@@ -221,11 +225,11 @@ def main():
                     for peer in peers:
                         if not hasattr(peer, what):
                             continue
-                        krait.file = panels or model
+                        krait.file, known = panels or model, len(rows)
                         compare(krait, peer, what, model, threads, args, rows)
+                        print_rows(args, rows[known:])
             if panels:
                 os.unlink(panels)
-    print_table(args, rows)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(rows, f, indent=1)
