@@ -50,7 +50,7 @@ try() {
         wrong=1
         cat "$work/log"
     # shellcheck disable=SC2086
-    elif "$work/krait-test" $tests >"$work/log" 2>&1; then
+    elif "$work/krait-test" -j 0 $tests >"$work/log" 2>&1; then
         verdict="the right bits"
     elif refused "$work/log"; then
         verdict="refused when a model is opened"
