@@ -4,11 +4,12 @@
  *
  *     game_rollback [--frames N] [--seed N] [--model MODEL]
  *
- *     peers agree on numerics 1 and weights 5b8c...
- *     a snapshot takes 3152 bytes, 3072 of them are the creature's memory
- *     100000 frames: peer 0 rolled back 21290 times, simulated 91043 frames again, at most 8, and waited 1204 times
+ *     peers agree on numerics 1 and weights aa2d5c3f1fd5853f; kernels: avx512 and plain
+ *     a snapshot takes 1660 bytes, 1600 of them are the creature's memory
+ *     peer 0: 100000 frames, rolled back 6854 times, simulated 32055 frames again (at most 8 at once), waited 5199
+ *     times, 12.2 us a frame
  *     ...
- *     100000 hashes of confirmed frames are equal, the last is 8f0d...
+ *     100000 hashes of confirmed frames are equal, the last is 39a7f0f91893469b
  *
  * Each peer simulates at once with a guess of what the other player does (what was last heard of them), keeps a snapshot
  * of each of the last 8 frames, and when an input that arrives late was guessed wrong goes back and simulates again.

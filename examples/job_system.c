@@ -3,10 +3,12 @@
  *
  *     job_system [WORKERS [MODEL]]
  *
- *     a prompt of 2000 tokens on 1 worker: 0.151 s
- *     on 4 workers: 0.062 s, 2.4 times as fast; 812 calls of parallel(), 3248 tasks
- *     between them the workers did 1500 jobs of the game
+ *     a prompt of 2000 tokens on 1 worker: 0.559 s
+ *     on 4 workers: 0.519 s, 1.1 times as fast; 630 calls of parallel(), 2220 tasks
+ *     beside them the workers did 1500 jobs of the game
  *     the same logits, bit for bit
+ *
+ * (On two cores that others used too, which leaves little for four workers.)
  *
  * krait_run() hands pieces of its work to the function 'parallel' of its input, which is to call each once and to return
  * when all are done: on whatever threads, in whatever order, one after another if need be.  Here they become jobs in a
