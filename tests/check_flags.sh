@@ -5,7 +5,8 @@
 # it, and linked to the tests of BUILD, a folder such as .build/gcc where `make test` was run.
 # Right is: it does not compile (core/build.h), or opening a model answers KRAIT_ERR_BUILD
 # (kernels/selftest.c), or the conformance table and the recorded samples come out.  With -v
-# the reasons are shown.  Takes minutes; .ci/run calls it, `make test` does not.
+# the reasons are shown; KRAIT_FEW=1 tries one flag of each kind.  Takes minutes; .ci/run calls
+# it, `make test` does not.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 verbose=
@@ -24,6 +25,11 @@ objects=$(ls "$build"/tests/*.o "$build"/tests/*/test_*.o "$build"/tests/layers/
 refused() {
     grep -q -- '-12 (unusable build)' "$1" &&
         ! grep '^FAIL conformance_' "$1" | grep -v -- '-12 (unusable build)\|: [0-9]* more$' | grep -q .
+}
+
+# also FLAGS - another one of a kind.
+also() {
+    [ -n "${KRAIT_FEW-}" ] || try "$1"
 }
 
 # try FLAGS [LINK FLAGS]
@@ -67,23 +73,23 @@ try() {
 try "-O2"
 case $(uname -m) in
 x86_64)
-    try "-O3 -march=x86-64-v3"          # with fma, and GNU C contracts by itself
+    also "-O3 -march=x86-64-v3"          # with fma, and GNU C contracts by itself
     try "-O2 -mfma -ffp-contract=fast"
-    try "-O2 -mfpmath=387" ;;
+    also "-O2 -mfpmath=387" ;;
 *)  try "-O2 -ffp-contract=fast" ;;
 esac
-try "-O3 -fassociative-math -fno-signed-zeros -fno-trapping-math"
+also "-O3 -fassociative-math -fno-signed-zeros -fno-trapping-math"
 try "-O2 -freciprocal-math"
-try "-O2 -fno-signed-zeros"
-try "-O3 -funsafe-math-optimizations"
-try "-O2 -ffinite-math-only"
-try "-O2 -fno-math-errno -fno-trapping-math"
-try "-O2 -frounding-math"
-try "-O2 -fsingle-precision-constant"
-try "-O2 -fapprox-func"
+also "-O2 -fno-signed-zeros"
+also "-O3 -funsafe-math-optimizations"
+also "-O2 -ffinite-math-only"
+also "-O2 -fno-math-errno -fno-trapping-math"
+also "-O2 -frounding-math"
+also "-O2 -fsingle-precision-constant"
+also "-O2 -fapprox-func"
 try "-O2 -ffp-model=fast"
 try "-O2 -ffast-math"
-try "-Ofast"
+also "-Ofast"
 try "-O2" "-ffast-math"                 # sets FTZ and DAZ as the program starts
 rm -rf "$work"
 [ $wrong -eq 0 ]
