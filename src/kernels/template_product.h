@@ -65,6 +65,14 @@ KR_INLINE void W_NAME(rows)(const kr_product *p, KR_NAME(strip) strip, size_t ro
 
     for (; at + panels * 16 <= strip.width; at += panels * 16)
         W_NAME(tile)(p, strip, strip.output + at, row, from, to, rows, panels);
+    if (rows == 1 && strip.width - at == 48) {      /* a lone row's few sums would wait for one another */
+        W_NAME(tile)(p, strip, strip.output + at, row, from, to, rows, 3);
+        return;
+    }
+    if (rows == 1 && strip.width - at == 32) {
+        W_NAME(tile)(p, strip, strip.output + at, row, from, to, rows, 2);
+        return;
+    }
     if (panels > 1)
         for (; at < strip.width; at += 16)
             W_NAME(tile)(p, strip, strip.output + at, row, from, to, rows, 1);
