@@ -134,7 +134,7 @@ TEST(hostile_gguf)
     free(bytes);
 }
 
-TEST(hostile_gguf_in_panels)
+TEST(hostile_panels)
 {
     size_t         count = 0;
     unsigned char *bytes = smallest_gguf(KRAIT_F16, KRAIT_LAYOUT_PANELS, &count);

@@ -9,7 +9,7 @@ LOG=$W/log
 mkdir -p "$W"
 
 # What another system has to repeat: all numbers, and what touches files, memory and text.
-THERE="conformance_table kernels selftest fpenv real_f real_h real_t real_exp_is json safetensors gguf state
+THERE="conformance_table kernels_ selftest fpenv real_f real_h real_t real_exp_is json safetensors gguf_ state_
        saved model_ run_ arguments description configs_ recorded_outputs convert layers_equal layers_saved
        tokenizer_gguf_small tokenizer_scores"
 export KRAIT_TREES=20
