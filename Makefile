@@ -102,10 +102,10 @@ PROGRAMS := $(sort $(wildcard tests/programs/*.c))
 BENCHES  := $(sort $(wildcard tests/bench/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 
-# These put themselves in the place of POSIX, or need its threads.
+# These put themselves in the place of POSIX, need its threads, or take minutes there.
 ifneq ($(WINDOWS)$(WASM),)
 PROGRAMS := $(filter %/no_threads.c,$(PROGRAMS))
-EXAMPLES := $(if $(WASM),$(filter-out %/threads.c %/job_system.c %/robot_control.c,$(EXAMPLES)),$(EXAMPLES))
+EXAMPLES := $(if $(WASM),$(filter-out $(addprefix %/,threads.c job_system.c robot_control.c server_batch.c game_rollback.c),$(EXAMPLES)),$(EXAMPLES))
 endif
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
