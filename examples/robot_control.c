@@ -34,6 +34,9 @@ enum { MOST_INPUTS = 16, MOST_CLASSES = 16, MOST_ROWS = 4096, TICK_NS = 1000000,
 
 struct joint { double angle, speed, stiffness; };
 
+/* What is printed is kept for the end: a terminal may take longer than a tick. */
+struct seen { long tick; size_t doing; float log_probability; double stiffness; };
+
 struct robot {
     krait_model *model;
     krait_state *state;
@@ -45,6 +48,7 @@ struct robot {
     struct joint joint;
     float       *step_us, *late_us;                     /* [ticks], [samples] */
     int          failed;
+    struct seen  seen[2 * MOST_SECONDS];                /* not on a thread's stack, which may be small */
 };
 
 static double random_number(struct robot *r)
@@ -133,13 +137,10 @@ static int tick(struct robot *r, long n, float *probability)
     return 1;
 }
 
-/* What is printed is kept for the end: a terminal may take longer than a tick. */
-struct seen { long tick; size_t doing; float log_probability; double stiffness; };
-
 static void *loop(void *user)
 {
     struct robot   *r = user;
-    struct seen     seen[2 * MOST_SECONDS];
+    struct seen    *seen = r->seen;
     size_t          n_seen = 0, i, doing = 0;
     float           row[MOST_CLASSES] = { 0 };
     struct timespec due, woke, done;

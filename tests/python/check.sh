@@ -64,6 +64,9 @@ say "types"
 "$python" -m mypy --strict --cache-dir=/dev/null tests/python/package_types.py
 
 say "examples and bench"
+KRAIT_LIBRARY=$(find "$at/full" -name 'libkrait*' | head -n 1)      # the programs lie beside the package's source
+[ -n "$KRAIT_LIBRARY" ] || fail "the wheel has no library"
+export KRAIT_LIBRARY
 "$python" examples/python/stream.py examples/motion/walking.csv examples/motion/sitting.csv
 "$python" examples/python/plot_stream.py "$at/stream.png"
 "$python" tests/bench/overhead.py --quick
