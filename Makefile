@@ -140,13 +140,13 @@ $(B)/tests/%.o:    INCLUDE = -Itests -Isrc -Iinclude
 $(B)/examples/%.o: INCLUDE = -Iinclude
 ifneq ($(SAN),)
 # With each check of undefined behaviour these would compile for ten minutes; plain.c has them all.
-$(B)/src/kernels/avx2.o $(B)/src/kernels/avx512.o: KR_CFLAGS += -fno-sanitize=undefined -g0
+$(B)/src/kernels/avx2.o $(B)/src/kernels/avx512.o: LESS = -fno-sanitize=undefined -g0
 endif
 
 $(B)/%.o: %.c $(B)/flags Makefile
 	$(call say,cc $<)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $(INCLUDE) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) $(LESS) $(INCLUDE) -MMD -MP -c -o $@ $<
 
 # rm: ar would keep the object of a source that is gone.
 $(STATIC): $(call objects,$(LIB)) $(B)/sources
