@@ -121,7 +121,8 @@ TEST(pack_columns_equal_rows)
                 for (size_t k = 0; k < count; k++)
                     memcpy(rows + k * size, columns + (k % w.inputs * w.outputs + k / w.inputs) * size, size);
                 CHECK(kr_panels_bytes(w.type, w.outputs, w.inputs, &bytes));
-                a = aligned_alloc(64, (size_t)bytes), b = aligned_alloc(64, (size_t)bytes);
+                a = aligned_alloc(64, ((size_t)bytes + 63) / 64 * 64);
+                b = aligned_alloc(64, ((size_t)bytes + 63) / 64 * 64);
                 memset(a, MARK, (size_t)bytes), memset(b, MARK + 1, (size_t)bytes);
                 kr_pack_rows(&w, a, rows, 0, w.outputs);
                 for (size_t from = 0; from < w.outputs; from += 64)
